@@ -1,0 +1,1 @@
+"""Labels, records, mentions, encoding and checkpoints: what training and inference share."""

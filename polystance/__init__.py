@@ -1,0 +1,46 @@
+"""polystance: how news in Chinese and English presents countries.
+
+The public names are loaded on first use, so that `import polystance` stays cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polystance.inference.classifier import StanceClassifier as StanceClassifier
+    from polystance.inference.comparison import Comparison as Comparison
+    from polystance.inference.comparison import compare as compare
+    from polystance.models.records import Article as Article
+    from polystance.models.records import ArticleLabels as ArticleLabels
+    from polystance.models.records import Evidence as Evidence
+    from polystance.models.records import StanceLabel as StanceLabel
+    from polystance.models.records import ToneLabel as ToneLabel
+    from polystance.training.evaluation import evaluate as evaluate
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Article": "polystance.models.records",
+    "ArticleLabels": "polystance.models.records",
+    "Comparison": "polystance.inference.comparison",
+    "Evidence": "polystance.models.records",
+    "StanceClassifier": "polystance.inference.classifier",
+    "StanceLabel": "polystance.models.records",
+    "ToneLabel": "polystance.models.records",
+    "compare": "polystance.inference.comparison",
+    "evaluate": "polystance.training.evaluation",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'polystance' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,3 @@
+from polystance.cli import main
+
+main()

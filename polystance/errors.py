@@ -1,0 +1,45 @@
+"""One exception tree for the whole package: catch `PolystanceError` to catch everything raised on purpose.
+
+Every message says what was given, what is allowed and what to do next. This module imports nothing
+of ours, so any layer may raise from it.
+"""
+
+from __future__ import annotations
+
+
+class PolystanceError(Exception):
+    """Base of every error that polystance raises on purpose. `exit_code` is what the CLI ends with."""
+
+    exit_code = 1
+
+
+class UsageError(PolystanceError, ValueError):
+    """An argument or option is outside of what is allowed."""
+
+
+class TargetError(UsageError):
+    """A target is neither a country code that we know nor usable free text."""
+
+
+class InputError(PolystanceError):
+    """A source could not be read at all: missing, unreadable, or holding no article."""
+
+    exit_code = 2
+
+
+class CheckpointError(PolystanceError):
+    """A checkpoint is missing, incomplete, or not one that polystance can run."""
+
+
+class RunFolderError(PolystanceError):
+    """A run folder is missing a table, was made by another version, or doesn't fit the command."""
+
+
+class DataError(PolystanceError):
+    """Labelled data for training or evaluation doesn't have the documented form."""
+
+
+class FailuresError(PolystanceError):
+    """The job finished, but some rows failed and `--strict` was given."""
+
+    exit_code = 3
