@@ -1,0 +1,1 @@
+"""What is measured against peers and gold data, each one command: `python -m benchmarks.NAME`."""

@@ -1,0 +1,257 @@
+"""What a comparison looks at: the two tables of a run, summed per outlet by DuckDB.
+
+Sums are taken out of core, so a run of ten million articles needs no more memory than one of a thousand.
+Scores are summed as whole numbers of 1e-9: sums of floats depend on the order in which threads meet them,
+and two runs of the same comparison are to agree to the last digit.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polystance.errors import RunFolderError, UsageError
+from polystance.inference.tables import ARTICLES, SCHEMA_VERSION, STANCES, articles_table, stances_table
+from polystance.models.labels import STANCES as STANCE_NAMES
+from polystance.models.labels import TONES, UNCERTAIN
+from polystance.models.records import ArticleLabels
+
+Source = str | PathLike[str] | Iterable[ArticleLabels]
+
+UNKNOWN_OUTLET: Final = "(unknown outlet)"
+STANCE_SHARES: Final = (*STANCE_NAMES, UNCERTAIN)
+_SCHEMAS: Final = {"articles": ARTICLES, "stances": STANCES}
+_UNIT: Final = 1_000_000_000
+
+# Country codes are found in the text by their names; an article that never names a country it was asked
+# about says nothing of it. Free-text targets are never searched for, so all their rows count.
+_ABOUT: Final = "(mentions > 0 OR NOT regexp_full_match(target, '[A-Z]{2}'))"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What was compared and what was not: every article and row of the run is in one of these counts.
+
+    Attributes:
+        articles: Articles in the run.
+        compared: Articles of each group's outlets.
+        other_languages: Articles of outlets in languages outside of the groups, by language.
+        unknown_language: Articles whose outlet's language isn't known.
+        unknown_outlet: Articles in the groups with no outlet; per group they count as one outlet.
+        undated: Articles in the groups without a usable date; they are left out of the months only.
+        unmentioned: Rows of an article and a country that it never names; left out.
+        left_out: Targets with too few articles, as (target, articles of each group).
+        failures: Lines of failures.jsonl; None if there is no such file.
+        first, last: Dates of the first and last article, ISO 8601, None if no article has one.
+        sample_outlets: Articles from the invented outlets of the bundled sample corpus.
+    """
+
+    articles: int
+    compared: Mapping[str, int]
+    other_languages: Mapping[str, int]
+    unknown_language: int
+    unknown_outlet: int
+    undated: int
+    unmentioned: int
+    left_out: tuple[tuple[str, int, int], ...]
+    failures: int | None
+    first: str | None
+    last: str | None
+    sample_outlets: int
+
+
+class Observations:
+    """The tables of one run, opened for two groups of outlets. Close it, or use it in a `with` block.
+
+    Args:
+        source: A run folder, or the labels themselves.
+        groups: The two outlet languages.
+
+    Raises:
+        RunFolderError: The folder lacks a table, or its tables are of another schema.
+        UsageError: There are no labels, or none from outlets in one of the groups.
+    """
+
+    def __init__(self, source: Source, groups: tuple[str, str]) -> None:
+        self.groups = groups
+        self.run: dict[str, Any] = {}
+        self.failures: int | None = None
+        # No disk, no network, no extension: corpus text only ever meets built-in functions.
+        self._db = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+        try:
+            if isinstance(source, str | PathLike):
+                self._open_folder(Path(source))
+            else:
+                self._open_labels(source)
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def __enter__(self) -> Observations:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def frame(self, query: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+        """The answer to a query over `rows` (article x target) and `items` (articles), both in the groups."""
+        answer: pd.DataFrame = self._db.execute(query, list(parameters)).df()
+        return answer
+
+    def _open_labels(self, source: Iterable[ArticleLabels]) -> None:
+        labels = list(source)
+        if not all(isinstance(item, ArticleLabels) for item in labels):
+            raise UsageError("compare() takes a run folder or the ArticleLabels that classify() gives.")
+        self._db.register("articles", articles_table(labels))
+        self._db.register("stances", stances_table(labels))
+
+    def _open_folder(self, folder: Path) -> None:
+        for name, schema in _SCHEMAS.items():
+            path = folder / f"{name}.parquet"
+            files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+            if not files or not files[0].is_file():
+                raise RunFolderError(
+                    f"{folder} has no {name}.parquet. Give a folder that `polystance classify` wrote, "
+                    "and let the job finish: the same command resumes it."
+                )
+            _check(files[0], schema)
+            # DuckDB reads names as patterns; escaped, a folder called "run[1]" means itself.
+            self._db.read_parquet([glob.escape(str(file)) for file in files]).create_view(name)
+        options = folder / "run.json"
+        if options.is_file():
+            try:
+                loaded = json.loads(options.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise RunFolderError(f"{options} is not valid JSON ({error}); run the job again.") from error
+            self.run = loaded if isinstance(loaded, dict) else {}
+        failures = folder / "failures.jsonl"
+        if failures.is_file():
+            with failures.open("rb") as lines:
+                self.failures = sum(1 for line in lines if line.strip())
+
+    def _prepare(self) -> None:
+        first, second = self.groups
+        languages = {
+            row[0]: int(row[1])
+            for row in self._db.execute(
+                "SELECT outlet_language, count(*) FROM articles GROUP BY ALL ORDER BY 2 DESC, 1"
+            ).fetchall()
+        }
+        missing = [group for group in self.groups if group not in languages]
+        if missing:
+            known = ", ".join(f"{name} ({n:,})" for name, n in languages.items() if name is not None)
+            unknown = languages.get(None, 0)
+            raise UsageError(
+                f"No article comes from an outlet in {' or '.join(missing)}. "
+                f"Outlet languages in this run, with articles: {known or 'none'}"
+                f"{f'; unknown for {unknown:,}' if unknown else ''}. "
+                "Choose two of them as groups, or give the articles an outlet (or outlet_language) "
+                "and classify again."
+            )
+        self.languages = languages
+        # Views cannot take parameters; a table of the two groups can.
+        self._db.execute("CREATE TEMP TABLE chosen (language VARCHAR)")
+        self._db.executemany("INSERT INTO chosen VALUES (?)", [[first], [second]])
+        columns = f"""* REPLACE (coalesce(nullif(trim(outlet), ''), '{UNKNOWN_OUTLET}') AS outlet),
+            regexp_extract(published, '^\\d{{4}}-(0[1-9]|1[0-2])') AS month"""
+        inside = "outlet_language IN (SELECT language FROM chosen)"
+        self._db.execute(f"CREATE TEMP VIEW items AS SELECT {columns} FROM articles WHERE {inside}")
+        self._db.execute(
+            f"""CREATE TEMP VIEW rows AS SELECT {columns},
+                CAST(round(score::DOUBLE * {_UNIT}) AS BIGINT) AS units,
+                CAST(round(score::DOUBLE * score::DOUBLE * {_UNIT}) AS BIGINT) AS square_units
+            FROM stances WHERE {inside} AND {_ABOUT}"""
+        )
+
+    def stances(self) -> pd.DataFrame:
+        """One row per target, group and outlet: articles, score_sum, square_sum and a count per label."""
+        counts = ", ".join(f"count(*) FILTER (label = '{label}') AS {label}" for label in STANCE_SHARES)
+        return self.frame(
+            f"""SELECT target, outlet_language AS "group", outlet, count(*) AS articles,
+                (sum(units) / {_UNIT})::DOUBLE AS score_sum,
+                (sum(square_units) / {_UNIT})::DOUBLE AS square_sum, {counts}
+            FROM rows GROUP BY target, outlet_language, outlet ORDER BY target, outlet_language, outlet"""
+        )
+
+    def tones(self) -> pd.DataFrame:
+        """One row per group and outlet: articles and a count per tone."""
+        counts = ", ".join(f"count(*) FILTER (tone = '{tone}') AS {tone}" for tone in TONES)
+        return self.frame(
+            f"""SELECT outlet_language AS "group", outlet, count(*) AS articles, {counts}
+            FROM items GROUP BY ALL ORDER BY "group", outlet"""
+        )
+
+    def frames(self) -> pd.DataFrame:
+        """One row per group, outlet and frame that occurs there: its articles."""
+        return self.frame(
+            """SELECT "group", outlet, frame, count(*) AS articles FROM (
+                SELECT outlet_language AS "group", outlet, unnest(list_distinct(frames)) AS frame FROM items
+            ) GROUP BY ALL ORDER BY "group", outlet, frame"""
+        )
+
+    def months(self, weight: str) -> pd.DataFrame:
+        """One row per target, month and group: articles, outlets, mean; empty if there is only one month."""
+        mean = "avg(outlet_mean)" if weight == "outlet" else f"(sum(total) / {_UNIT})::DOUBLE / sum(articles)"
+        found = self.frame(
+            f"""SELECT target, month, "group", sum(articles)::BIGINT AS articles,
+                count(*) AS outlets, {mean} AS mean
+            FROM (SELECT target, month, outlet_language AS "group", outlet, count(*) AS articles,
+                    sum(units) AS total, (sum(units) / {_UNIT})::DOUBLE / count(*) AS outlet_mean
+                FROM rows WHERE month != '' GROUP BY ALL ORDER BY outlet)
+            GROUP BY target, month, "group" ORDER BY target, month, "group" """
+        )
+        return found if found["month"].nunique() > 1 else found.iloc[:0]
+
+    def coverage(self, left_out: Iterable[tuple[str, int, int]]) -> Coverage:
+        """Counts of what went into the comparison and what did not."""
+        one = self.frame(
+            f"""SELECT count(*) FILTER (outlet = '{UNKNOWN_OUTLET}') AS unknown_outlet,
+                count(*) FILTER (coalesce(month, '') = '') AS undated,
+                count(*) FILTER (regexp_matches(outlet, '^(Sample |样例|樣例)')) AS samples,
+                min(left(published, 10)) FILTER (month != '') AS first,
+                max(left(published, 10)) FILTER (month != '') AS last FROM items"""
+        ).iloc[0]
+        unmentioned = self._db.execute(f"SELECT count(*) FROM stances WHERE NOT {_ABOUT}").fetchall()[0][0]
+        return Coverage(
+            articles=sum(self.languages.values()),
+            compared={group: self.languages[group] for group in self.groups},
+            other_languages={
+                name: n for name, n in self.languages.items() if name is not None and name not in self.groups
+            },
+            unknown_language=self.languages.get(None, 0),
+            unknown_outlet=int(one["unknown_outlet"]),
+            undated=int(one["undated"]),
+            unmentioned=int(unmentioned),
+            left_out=tuple(left_out),
+            failures=self.failures,
+            first=one["first"] if isinstance(one["first"], str) else None,
+            last=one["last"] if isinstance(one["last"], str) else None,
+            sample_outlets=int(one["samples"]),
+        )
+
+
+def _check(file: Path, schema: pa.Schema) -> None:
+    try:
+        found = pq.read_schema(file)
+    except pa.ArrowInvalid as error:
+        raise RunFolderError(f"{file} is not a Parquet file ({error}); classify again.") from error
+    version = (found.metadata or {}).get(b"polystance_schema", SCHEMA_VERSION.encode()).decode()
+    lacking = [name for name in schema.names if name not in found.names]
+    if version != SCHEMA_VERSION or lacking:
+        without = f" and lacks {', '.join(lacking)}" if lacking else ""
+        raise RunFolderError(
+            f"{file} has schema {version}{without}; this version of "
+            f"polystance reads schema {SCHEMA_VERSION}. Classify again with it, or compare with the version "
+            "that wrote the folder."
+        )

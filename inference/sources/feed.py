@@ -1,0 +1,111 @@
+"""Keyword feed pages: one text file that holds many items, each headline, outlet and time, body."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .dates import find_date
+from .items import Item
+
+_SEPARATORS = r"·•‧・∙|｜–—\-"
+_EDGE = re.compile(rf"^[\s{_SEPARATORS},，:：]+|[\s{_SEPARATORS},，:：]+$")
+_LEADING = re.compile(rf"^\s*[{_SEPARATORS}]|^\s+(?=\S)")
+_TRAILING = re.compile(rf"[{_SEPARATORS}]\s*$|(?<=\S)\s+$")
+_SENTENCE_END = re.compile(r"[.!?。！？…]$")
+_CITATIONS = re.compile(r"\s*(?:\[\d{1,3}(?:\s*[,，、–-]\s*\d{1,3})*\])+")
+_SUMMARY = re.compile(r"^(?:Core Viewpoint|Core Insights?|Core View|核心观点)\s*[-–—:：]\s*")
+# "Group 2: Deals - First point [4]. - Second point": headings and points were lines before the page lost them.
+_HEADING = re.compile(r"(?<=[.!?])\s+(?=Group \d{1,2}:)")
+_POINT = re.compile(r"(?<=[.!?])\s+-\s+(?=[A-Z\"“])")
+_FIRST_POINT = re.compile(r"^(Group \d{1,2}:[^.\n]{1,150}?)\s+-\s+(?=[A-Z\"“])", re.MULTILINE)
+_MAX_HEADER = 100
+_MAX_OUTLET = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The line of an item that names outlet and time, as `lines[line]`."""
+
+    line: int
+    outlet: str
+    published: str
+
+
+def parse_header(text: str) -> tuple[str, str] | None:
+    """Outlet and ISO time of a line such as "Sou Hu Cai Jing· 2025-10-08 22:24"; None for other lines.
+
+    Either may come first; between them stands one of the separators · • | - – —, or white space if there is a
+    time of day. Nothing else is on the line.
+    """
+    line = text.strip()
+    if not 8 <= len(line) <= _MAX_HEADER:
+        return None
+    found = find_date(line)
+    if not found:
+        return None
+    published, start, end = found
+    before, after = line[:start], line[end:]
+    if before.strip() and after.strip():
+        return None
+    gap = _TRAILING.search(before) if before.strip() else _LEADING.search(after)
+    outlet = _EDGE.sub("", before if before.strip() else after)
+    if not gap or not outlet or len(outlet) > _MAX_OUTLET:
+        return None
+    if not gap[0].strip() and "T" not in published:  # "Released 2025-10-08" is no header, nor is any table cell
+        return None
+    if _SENTENCE_END.search(outlet) and not outlet.endswith(("Inc.", "Ltd.", "Co.")):
+        return None
+    return outlet, published
+
+
+def find_headers(lines: list[str]) -> list[Header]:
+    """The outlet-and-time lines of a page, in order."""
+    headers = []
+    for number, line in enumerate(lines):
+        parsed = parse_header(line)
+        if parsed:
+            headers.append(Header(number, *parsed))
+    return headers
+
+
+def is_feed(lines: list[str], headers: list[Header]) -> bool:
+    """True for two headers or more, or one that stands, as in a feed, near the top right under a headline."""
+    if len(headers) >= 2:
+        return True
+    if not headers:
+        return False
+    above = [line for line in lines[: headers[0].line] if line.strip()]
+    return 1 <= len(above) <= 6
+
+
+def clean_summary(text: str) -> str:
+    """A body without citation marks like [1][3] and without "Core Viewpoint -"; its points on their own lines."""
+    text = _SUMMARY.sub("", _CITATIONS.sub("", text).strip())
+    text = _POINT.sub("\n", _HEADING.sub("\n", text))
+    return _FIRST_POINT.sub(r"\1\n", text)
+
+
+def parse_feed(lines: list[str], headers: list[Header]) -> list[Item]:
+    """The items of a feed page. What stands above the first headline (keyword, search box) is dropped.
+
+    The headline is the last line with text above the header; an item without one, or without a body, is
+    given with an empty string there, so that the caller can report it.
+    """
+    starts = [_headline(lines, header.line, headers[i - 1].line if i else -1) for i, header in enumerate(headers)]
+    items = []
+    for position, header in enumerate(headers, start=1):
+        start = starts[position - 1]
+        end = starts[position] if position < len(headers) else len(lines)
+        body = "\n".join(line.strip() for line in lines[header.line + 1 : end] if line.strip())
+        title = " ".join(" ".join(lines[start : header.line]).split())
+        items.append(Item(position, clean_summary(body), title, header.outlet, header.published))
+    return items
+
+
+def _headline(lines: list[str], header: int, previous: int) -> int:
+    """Line of the headline over a header; the header's own line if there is none."""
+    for number in range(header - 1, previous, -1):
+        if lines[number].strip():
+            return number
+    return header

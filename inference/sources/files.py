@@ -1,0 +1,214 @@
+"""Files to read: found in folders and globs, opened through gzip and zstandard, with their limits."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import os
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from polystance.errors import InputError
+
+from .failures import UnreadableError
+from .texts import clean_text
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+MAX_PAGE_BYTES = 100_000_000  # a page, or a .json file, is read whole
+MAX_RATIO = 200  # news packs 3 to 20 to 1; a bomb packs 1000 to 1
+RATIO_FREE_BYTES = 16 << 20  # small files may pack as well as they like
+_PACKED = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+_GLOB_SIGNS = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read.
+
+    Attributes:
+        path: Where it is; None is standard input.
+        name: As it was given, or as its folder was, with forward slashes; becomes `Article.source_file`.
+        key: Its path within the folder or glob that was given; made into ids, so that these don't depend
+            on where a corpus lies.
+        suffix: Lower-case suffix with compression taken off, such as ".jsonl".
+        packing: "gzip" or "zstd" if the suffix says so.
+    """
+
+    path: Path | None
+    name: str
+    key: str
+    suffix: str
+    packing: str | None
+
+
+def walk(inputs: Iterable[str | os.PathLike[str]]) -> list[Source]:
+    """The files behind files, folders (recursive, sorted, hidden ones skipped), globs and "-", each once.
+
+    Raises:
+        InputError: Nothing was given, a path does not exist, or a folder or glob holds no file.
+    """
+    found: list[Source] = []
+    seen: set[str] = set()
+    for given in inputs:
+        for source in _expand(os.fspath(given)):
+            place = os.path.realpath(source.path) if source.path else "-"
+            if place not in seen:
+                seen.add(place)
+                found.append(source)
+    if not found:
+        raise InputError('No input was given: name files, folders, globs, or "-" for standard input.')
+    return found
+
+
+def _expand(given: str) -> Iterator[Source]:
+    if given == "-":
+        yield Source(None, "-", "stdin", "", None)
+        return
+    if "://" in given:
+        raise InputError(f"{given!r} is an address: only local files are read. Download it and give its path.")
+    path = Path(given)
+    try:
+        exists, folder = path.exists(), path.is_dir()
+    except (OSError, ValueError) as error:  # name too long, or a NUL in it
+        raise InputError(f"{given!r} cannot be a path ({error}). Check the spelling.") from error
+    if folder:
+        yield from _folder(given, path)
+    elif exists:
+        yield _source(path, path.name)
+    elif _GLOB_SIGNS & set(given):
+        matches = sorted(match for match in glob.glob(given, recursive=True) if os.path.isfile(match))
+        if not matches:
+            raise InputError(f"No file matches {given!r}. Check the pattern; ** matches folders in depth.")
+        fixed = Path(given)
+        while _GLOB_SIGNS & set(str(fixed)):
+            fixed = fixed.parent
+        for match in matches:
+            yield _source(Path(match), os.path.relpath(match, fixed))
+    else:
+        raise InputError(f"{given!r} does not exist. Give a file, a folder, a glob in quotes, or - for stdin.")
+
+
+def _folder(given: str, top: Path) -> Iterator[Source]:
+    empty = True
+    for folder, folders, names in os.walk(top):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder) / name
+            if not name.startswith(".") and path.is_file():
+                empty = False
+                yield _source(path, os.path.relpath(path, top))
+    if empty:
+        raise InputError(f"The folder {given!r} holds no files (hidden ones are skipped). Give another folder.")
+
+
+def _source(path: Path, key: str) -> Source:
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    packing = _PACKED.get(suffixes[-1]) if suffixes else None
+    if packing:
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    return Source(path, clean_text(path.as_posix()), clean_text(Path(key).as_posix()), suffix, packing)
+
+
+class _Unpacked(io.RawIOBase):
+    """Bytes of a packed stream, with damage and bombs turned into `UnreadableError`."""
+
+    def __init__(self, packed: IO[bytes], packing: str) -> None:
+        self._packed = _Counted(packed)
+        self._produced = 0
+        self._stream: IO[bytes]
+        if packing == "gzip":
+            self._stream = gzip.GzipFile(fileobj=self._packed, mode="rb")
+        else:
+            import zstandard
+
+            self._stream = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
+                self._packed, read_across_frames=True
+            )
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        from zstandard import ZstdError
+
+        view = memoryview(buffer).cast("B")
+        try:
+            chunk = self._stream.read(len(view))
+        except (EOFError, gzip.BadGzipFile, zlib.error, ZstdError) as error:
+            raise UnreadableError(f"the compressed data is damaged or cut off here ({error})") from error
+        self._produced += len(chunk)
+        if self._produced > RATIO_FREE_BYTES and self._produced > MAX_RATIO * self._packed.count:
+            raise UnreadableError(f"unpacks to more than {MAX_RATIO} times its size; unpack it yourself if sure")
+        view[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._packed.close()
+        super().close()
+
+
+class _Counted(io.RawIOBase):
+    """A stream that counts the bytes read from it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        chunk = self._stream.read(len(view))
+        self.count += len(chunk)
+        view[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        if not self.closed and self._stream is not sys.stdin.buffer:
+            self._stream.close()
+        super().close()
+
+
+def open_source(source: Source) -> io.BufferedReader:
+    """The unpacked bytes of a file; packing is told by its first bytes, so a wrong suffix does no harm.
+
+    Raises:
+        UnreadableError: The file cannot be opened.
+    """
+    try:
+        raw: IO[bytes] = sys.stdin.buffer if source.path is None else source.path.open("rb")
+    except OSError as error:
+        raise UnreadableError(f"cannot be opened: {error.strerror}") from error
+    stream = io.BufferedReader(_Counted(raw), 1 << 16)
+    magic = stream.peek(4)[:4]
+    packing = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}.get(magic[:2])
+    if packing == "zstd" and magic != b"\x28\xb5\x2f\xfd":
+        packing = None
+    if packing is None:
+        if source.packing and magic:
+            stream.close()
+            raise UnreadableError(f"its name says {source.packing}, but it isn't; rename it")
+        return stream
+    return io.BufferedReader(_Unpacked(stream, packing), 1 << 16)
+
+
+def read_whole(stream: io.BufferedReader, *, limit: int = MAX_PAGE_BYTES) -> bytes:
+    """All bytes of a page or .json file.
+
+    Raises:
+        UnreadableError: It is longer than `limit`, or damaged.
+    """
+    data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise UnreadableError(f"longer than {limit:,} bytes; split it, or save the rows as .jsonl")
+    return data

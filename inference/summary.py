@@ -1,0 +1,79 @@
+"""A comparison in the terminal: one table that fits 80 columns, and what has to be said beside it."""
+
+from __future__ import annotations
+
+import math
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from polystance.inference.comparison import Comparison
+from polystance.inference.report import clean
+from polystance.inference.wording import adjective, headline, signed
+
+MOST_ROWS = 20
+
+
+def summary_text(comparison: Comparison) -> RenderableType:
+    """Headline, means and gap per target, and caveats; print it with a `rich.console.Console`.
+
+    A gap whose interval leaves out zero is marked with a star. Corpus text is never read as rich markup.
+    """
+    a, b = comparison.groups
+    coverage = comparison.coverage
+    parts: list[RenderableType] = [
+        Text(clean(headline(comparison)), style="bold"),
+        Text(
+            f"{coverage.compared[a]:,} articles of {adjective(a)} ({a}) and {coverage.compared[b]:,} of "
+            f"{adjective(b)} ({b}) outlets. Scores from \N{MINUS SIGN}1 (against) to +1 (favor); "
+            f"gap = {a} minus {b}, uncorrected."
+        ),
+    ]
+    if len(comparison.table):
+        parts += ["", _table(comparison), Text("* the 95% interval of the gap leaves out zero", style="dim")]
+        hidden = len(comparison.table) - MOST_ROWS
+        if hidden > 0:
+            parts.append(Text(f"and {hidden} more targets in the report", style="dim"))
+    parts.append("")
+    parts += [Text(f"! {clean(caveat)}", style="yellow") for caveat in comparison.caveats]
+    outside = sum(coverage.other_languages.values()) + coverage.unknown_language
+    if outside:
+        parts.append(
+            Text(f"{outside:,} articles of other or unknown outlet languages were not compared.", style="dim")
+        )
+    if coverage.left_out:
+        parts.append(
+            Text(
+                f"{len(coverage.left_out):,} targets have fewer than {comparison.settings.min_articles} "
+                "articles in a group and were left out.",
+                style="dim",
+            )
+        )
+    if coverage.failures:
+        parts.append(Text(f"Inputs that failed: {coverage.failures:,}; see failures.jsonl.", style="dim"))
+    return Group(*parts)
+
+
+def _table(comparison: Comparison) -> Table:
+    a, b = comparison.groups
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("target", max_width=18, overflow="ellipsis", no_wrap=True)
+    for name in (f"{a} mean [95%]", f"{b} mean [95%]", "gap [95%]"):
+        table.add_column(Text(name), justify="right", no_wrap=True)  # Text: brackets are not markup here
+    table.add_column("", width=1)
+    for _, row in comparison.table.head(MOST_ROWS).iterrows():
+        cells = [
+            Text(_numbers(row[name], row[f"{name}_low"], row[f"{name}_high"]))
+            for name in (f"mean_{a}", f"mean_{b}", "gap")
+        ]
+        style = "bold" if row["clear"] else ""
+        table.add_row(Text(clean(row["name"])), *cells, "*" if row["clear"] else "", style=style)
+    return table
+
+
+def _numbers(value: float, low: float, high: float) -> str:
+    # Without the leading zero, as journals print scores, three estimates fit into 80 columns.
+    ends = "no interval" if math.isnan(low) or math.isnan(high) else f"{signed(low)}, {signed(high)}"
+    return f"{signed(value)} [{ends}]".replace("0.", ".")

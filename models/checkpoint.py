@@ -1,0 +1,225 @@
+"""Checkpoints: a folder that plain transformers loads, plus `polystance.json` with what only we need.
+
+    config.json, model.safetensors, tokenizer.json, tokenizer_config.json   AutoModelForTokenClassification
+    polystance.json                                                        window length, calibration, pooling
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from polystance.errors import CheckpointError
+from polystance.models.calibration import Calibration
+from polystance.models.labels import FRAMES, MARKERS, OUTPUTS
+from polystance.models.pooling import Pooling
+
+if TYPE_CHECKING:
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
+
+    from polystance.models.encoding import WindowEncoder
+
+DEFAULT: Final = "polystance-mini"
+SETTINGS_FILE: Final = "polystance.json"
+FORMAT: Final = 1
+_BUNDLED: Final = Path(__file__).parent / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a checkpoint needs beside weights and tokenizer.
+
+    Attributes:
+        name: Of the checkpoint.
+        window_tokens: Longest window, header included.
+        simplify: Whether traditional characters are simplified before tokenising.
+        frame_thresholds: Probability from which a frame is reported, by frame.
+        calibration: Temperatures.
+        pooling: Weights of windows, for stance.
+        tone_pooling: The same for tone.
+    """
+
+    name: str
+    window_tokens: int = 256
+    simplify: bool = True
+    frame_thresholds: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(FRAMES, 0.5))
+    calibration: Calibration = field(default_factory=Calibration)
+    pooling: Pooling = field(default_factory=Pooling)
+    tone_pooling: Pooling = field(default_factory=Pooling)
+
+    def to_json(self) -> str:
+        return (
+            json.dumps(
+                {
+                    "format": FORMAT,
+                    "name": self.name,
+                    "window_tokens": self.window_tokens,
+                    "simplify": self.simplify,
+                    "frame_thresholds": dict(self.frame_thresholds),
+                    "calibration": self.calibration.to_dict(),
+                    "pooling": self.pooling.to_dict(),
+                    "tone_pooling": self.tone_pooling.to_dict(),
+                },
+                indent=2,
+            )
+            + "\n"
+        )
+
+    @classmethod
+    def from_json(cls, text: str, source: Path) -> Settings:
+        try:
+            data = json.loads(text)
+            if data["format"] != FORMAT:
+                raise CheckpointError(
+                    f"{source} has format {data['format']}; this version of polystance reads format {FORMAT}. "
+                    "Install the version of polystance that wrote it, or train the checkpoint again."
+                )
+            return cls(
+                name=data["name"],
+                window_tokens=int(data["window_tokens"]),
+                simplify=bool(data["simplify"]),
+                frame_thresholds={f: float(data["frame_thresholds"][f]) for f in FRAMES},
+                calibration=Calibration.from_dict(data["calibration"]),
+                pooling=Pooling.from_dict(data["pooling"]),
+                tone_pooling=Pooling.from_dict(data["tone_pooling"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{source} is not a valid {SETTINGS_FILE}: {error!r}. Fetch or train it again.") from error
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint: the model in evaluation mode, the encoder of its inputs, its settings."""
+
+    path: Path
+    model: PreTrainedModel
+    encoder: WindowEncoder
+    settings: Settings
+
+    def digest(self) -> str:
+        """SHA-256 over everything that decides a label, hexadecimal."""
+        digest = hashlib.sha256()
+        for name in ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_FILE):
+            with (self.path / name).open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        return digest.hexdigest()
+
+
+def resolve(model: str | Path | None = None, revision: str | None = None) -> Path:
+    """Folder of a checkpoint.
+
+    Args:
+        model: None for the one that ships, the name of a bundled one, a folder, or a hub id "user/name".
+        revision: Branch, tag or commit, for a hub id.
+
+    Raises:
+        CheckpointError: It is none of these, or the hub can't be reached.
+    """
+    if model is None or str(model) == DEFAULT:
+        model = _BUNDLED / DEFAULT
+    path = Path(model)
+    if path.is_dir():
+        return path
+    name = str(model)
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/"):
+        return _download(name, revision)
+    bundled = sorted(p.name for p in _BUNDLED.iterdir() if p.is_dir()) if _BUNDLED.is_dir() else []
+    raise CheckpointError(
+        f"No checkpoint {name!r}: it is no folder, and no hub id (user/name). Bundled: {', '.join(bundled) or 'none'}."
+    )
+
+
+def _download(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*.safetensors", "*.txt", "README.md"]  # never pickled weights, never code
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        offline = " HF_HUB_OFFLINE is set: unset it to download." if os.environ.get("HF_HUB_OFFLINE") else ""
+        raise CheckpointError(
+            f"Can't get checkpoint {name!r} from the hub: {error}.{offline} "
+            "Check the name and the network, or give a local folder; without --model the bundled checkpoint is used."
+        ) from error
+
+
+def load_checkpoint(
+    model: str | Path | None = None,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+    revision: str | None = None,
+) -> Checkpoint:
+    """Load a checkpoint for use, in `dtype` (fp32 if None: half precision on a CPU is much slower).
+
+    Raises:
+        CheckpointError: A file is missing or the outputs are not polystance's.
+    """
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import AutoModelForTokenClassification
+
+    from polystance.models.encoding import WindowEncoder
+
+    path = resolve(model, revision)
+    missing = [n for n in ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_FILE) if not (path / n).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"{path} lacks {', '.join(missing)}: not a polystance checkpoint. "
+            "Give a folder that `polystance train` wrote, or none for the bundled one."
+        )
+    settings = Settings.from_json((path / SETTINGS_FILE).read_text(encoding="utf-8"), path / SETTINGS_FILE)
+    network = AutoModelForTokenClassification.from_pretrained(
+        path, dtype=dtype or torch.float32, use_safetensors=True, local_files_only=True
+    )
+    outputs = tuple(network.config.id2label[i] for i in range(network.config.num_labels))
+    if outputs != OUTPUTS:
+        raise CheckpointError(
+            f"{path} predicts {len(outputs)} labels ({', '.join(outputs[:4])}, ...); a polystance checkpoint predicts "
+            f"{len(OUTPUTS)} ({', '.join(OUTPUTS[:4])}, ...). Fine-tune it with `polystance train` first."
+        )
+    tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+    return Checkpoint(path, network.eval().to(device), make_encoder(tokenizer, settings.simplify), settings)
+
+
+def make_encoder(tokenizer: Tokenizer, simplify: bool = True) -> WindowEncoder:
+    """The input encoder for a tokenizer of BERT's family or RoBERTa's."""
+    from polystance.models.encoding import WindowEncoder
+
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    roberta = tokenizer.token_to_id("[CLS]") is None
+    cls, sep = ("<s>", "</s>") if roberta else ("[CLS]", "[SEP]")
+    return WindowEncoder(tokenizer, cls=cls, sep=sep, simplify=simplify)
+
+
+def save_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, settings: Settings, out: Path) -> None:
+    """Write a checkpoint, weights in fp16 (half the size; labels don't change), safetensors only."""
+    import torch
+
+    out.mkdir(parents=True, exist_ok=True)
+    model.config.dtype = torch.float16
+    halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in model.state_dict().items()}
+    model.save_pretrained(out, state_dict=halves)
+    tokenizer.save(str(out / "tokenizer.json"))
+    config: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "unk_token": "[UNK]",
+        "pad_token": "[PAD]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+        "additional_special_tokens": list(MARKERS),
+        "model_max_length": int(model.config.max_position_embeddings),
+        "clean_up_tokenization_spaces": False,
+    }
+    (out / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (out / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")

@@ -1,0 +1,54 @@
+"""The forward pass: batches of encoded windows through a model, under a token budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from polystance.models.encoding import EncodedWindow
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+CPU_BATCH_TOKENS = 4_096  # larger batches fall out of a laptop's cache
+GPU_BATCH_TOKENS = 65_536
+
+
+def default_batch_tokens(device: torch.device) -> int:
+    """Tokens of a batch that suit a device."""
+    return GPU_BATCH_TOKENS if device.type == "cuda" else CPU_BATCH_TOKENS
+
+
+@torch.inference_mode()
+def forward(
+    model: PreTrainedModel, windows: Sequence[EncodedWindow], batch_tokens: int | None = None
+) -> list[NDArray[np.float32]]:
+    """Logits of each window, (its tokens, 20), in the order given.
+
+    Windows of like length share a batch, so that little is padding; `batch_tokens` counts it too.
+    """
+    model.eval()
+    budget = batch_tokens or default_batch_tokens(model.device)
+    pad = int(model.config.pad_token_id or 0)
+    order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids), reverse=True)
+    results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(windows)
+    start = 0
+    while start < len(order):
+        longest = len(windows[order[start]].ids)
+        batch = order[start : start + max(1, budget // longest)]
+        start += len(batch)
+        ids = torch.full((len(batch), longest), pad)
+        mask = torch.zeros_like(ids)
+        for row, index in enumerate(batch):
+            tokens = windows[index].ids
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        output = model(ids.to(model.device), attention_mask=mask.to(model.device))
+        logits = output.logits.float().cpu().numpy()
+        for row, index in enumerate(batch):
+            results[index] = logits[row, : len(windows[index].ids)]
+    return results

@@ -1,0 +1,143 @@
+"""Labelled examples, and readers that bring each data set into one form.
+
+A data set lies in its own folder under `data/`, as JSONL, plain or gzipped. Labels that a data set
+doesn't have stay None and cost nothing in training.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from polystance.errors import DataError
+from polystance.models.labels import STANCES, TONES
+from polystance.models.mentions import default_finder
+from polystance.models.records import Mention
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A labelled text.
+
+    Attributes:
+        document: Splits never share one.
+        stances: Label per target.
+        title_mentions, text_mentions: Where the targets are named; mentions of other targets are left out.
+        tone: None where not labelled; `frames` likewise (an empty tuple means: labelled, none).
+        group: Part of the data set that a figure is wanted for (an outlet, a subset).
+    """
+
+    id: str
+    document: str
+    language: str
+    title: str
+    text: str
+    stances: Mapping[str, str]
+    title_mentions: tuple[Mention, ...] = ()
+    text_mentions: tuple[Mention, ...] = ()
+    tone: str | None = None
+    frames: tuple[str, ...] | None = None
+    group: str = ""
+    evidence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def read_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
+    """Rows of `folder/name.jsonl` or `.jsonl.gz`. Raises DataError if neither is there."""
+    for path in (folder / f"{name}.jsonl.gz", folder / f"{name}.jsonl"):
+        if path.is_file():
+            opener = gzip.open if path.suffix == ".gz" else open
+            with opener(path, "rt", encoding="utf-8") as lines:
+                yield from (json.loads(line) for line in lines)
+            return
+    raise DataError(f"Neither {name}.jsonl nor {name}.jsonl.gz in {folder}. Give the folder that holds the data set.")
+
+
+def read_country_news(folder: Path, split: str) -> Iterator[Example]:
+    """News passages labelled per country (`split`: train, dev, test, articles_dev)."""
+    finder = default_finder()
+    for row in read_rows(folder, split):
+        stances = {target: label for target, label in row["stance"].items() if label in STANCES}
+        date = row.get("date") or None
+        if date and len(date) < 10:
+            date = None
+        yield Example(
+            id=row["id"],
+            document=row["id"],
+            language=row["lang"],
+            title=row["title"] or "",
+            text=row["text"],
+            stances=stances,
+            title_mentions=tuple(m for m in finder.find(row["title"] or "", date) if m.target in stances),
+            text_mentions=tuple(m for m in finder.find(row["text"], date) if m.target in stances),
+            tone=row["tone"] if row["tone"] in TONES else None,
+            frames=tuple(row["frames"]),
+            group=row["source"],
+            evidence={
+                target: tuple([quotes] if isinstance(quotes, str) else quotes)
+                for target, quotes in (row.get("evidence") or {}).items()
+            },
+        )
+
+
+def _grouped(rows: Iterator[dict[str, Any]], document: str) -> Iterator[Example]:
+    """Rows of one label each, gathered by text, so that one pass sees all targets of a text.
+
+    A target with differing labels in one text (an annotator's change of mind, or a stance that
+    changes from mention to mention) is taken only if one label has the majority.
+    """
+    texts: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        texts[row["text"]].append(row)
+    for text, group in texts.items():
+        votes: dict[str, Counter[str]] = defaultdict(Counter)
+        mentions = set()
+        for row in group:
+            votes[row["target"]][row["label"]] += 1
+            if row.get("target_start") is not None:
+                mentions.add(Mention(row["target"], row["target_start"], row["target_end"]))
+        stances = {}
+        for target, counts in votes.items():
+            (label, first), *rest = counts.most_common(2)
+            if not rest or first > rest[0][1]:
+                stances[target] = label
+        if stances:
+            kept = sorted((m for m in mentions if m.target in stances), key=lambda m: m.start)
+            first_row = group[0]
+            yield Example(
+                id=first_row["id"],
+                document=first_row.get(document) or first_row["id"],
+                language=first_row["lang"],
+                title="",
+                text=text,
+                stances=stances,
+                text_mentions=tuple(kept),
+                group=first_row.get("subset") or "",
+            )
+
+
+def read_grouped(folder: Path, split: str) -> Iterator[Example]:
+    """Any data set of rows `text, target, label[, target_start, target_end]`."""
+    yield from _grouped(read_rows(folder, split), "doc_id")
+
+
+READERS: Mapping[str, Callable[[Path, str], Iterator[Example]]] = {
+    "country-news": read_country_news,
+    "whu-us-china": read_grouped,
+    "newsmtsc": read_grouped,
+    "dse": read_grouped,
+    "ruw": read_grouped,
+    "c-stance": read_grouped,
+    "nlpcc2016-stance": read_grouped,
+}
+
+
+def read_examples(data: Path, name: str, split: str) -> list[Example]:
+    """Examples of a data set by name, from `data/NAME`."""
+    if name not in READERS:
+        raise DataError(f"No reader for data set {name!r}. There are readers for: {', '.join(sorted(READERS))}.")
+    return list(READERS[name](data / name, split))

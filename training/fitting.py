@@ -1,0 +1,138 @@
+"""Fitting what lies beside the weights, on data disjoint from training: temperatures, thresholds, pooling."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from polystance.models.calibration import Calibration
+from polystance.models.checkpoint import Checkpoint, Settings, load_checkpoint
+from polystance.models.forward import forward
+from polystance.models.labels import FRAMES, STANCES, TONE_SLICE, TONES
+from polystance.models.pooling import Pooling
+from polystance.models.windows import make_windows, spots
+from polystance.training.examples import Example
+from polystance.training.metrics import micro_f1
+from polystance.training.prediction import PassageLogits, predict_windows
+from polystance.training.scores import stance_arrays
+
+log = logging.getLogger(__name__)
+Array = NDArray[np.floating[Any]]
+
+
+def fit_settings(checkpoint: Path, dev: Sequence[Example], articles: Sequence[Example]) -> Settings:
+    """Settings with calibration and frame threshold fitted on passages, pooling on whole articles."""
+    loaded = load_checkpoint(checkpoint)
+    predictions = predict_windows(loaded.model, loaded.encoder, dev)
+    calibration = fit_calibration(dev, predictions)
+    threshold = fit_frame_threshold(dev, predictions, calibration)
+    stance_pooling, tone_pooling = fit_pooling(loaded, articles, calibration)
+    log.info("calibration %s, frames from %.2f, pooling %s", calibration.to_dict(), threshold, stance_pooling)
+    return replace(
+        loaded.settings,
+        calibration=calibration,
+        frame_thresholds=dict.fromkeys(FRAMES, threshold),
+        pooling=stance_pooling,
+        tone_pooling=tone_pooling,
+    )
+
+
+def fit_calibration(examples: Sequence[Example], predictions: Sequence[PassageLogits]) -> Calibration:
+    """One temperature per head and language, by maximum likelihood; "other" is fitted on all languages."""
+    gold, logits, languages, _ = stance_arrays(examples, predictions)
+    tone = [(TONES.index(e.tone), p.tone, e.language) for e, p in zip(examples, predictions, strict=True) if e.tone]
+    frames = [
+        ([f in e.frames for f in FRAMES], p.frames, e.language)
+        for e, p in zip(examples, predictions, strict=True)
+        if e.frames is not None
+    ]
+    heads: dict[str, tuple[Array, Array, NDArray[np.str_]]] = {
+        "stance": (gold, logits, np.array(languages)),
+        "tone": (np.array([t[0] for t in tone]), np.array([t[1] for t in tone]), np.array([t[2] for t in tone])),
+        "frames": (np.array([f[0] for f in frames]), np.array([f[1] for f in frames]), np.array([f[2] for f in frames])),
+    }
+    fitted: dict[str, dict[str, float]] = {}
+    for head, (labels, scores, language) in heads.items():
+        loss = _frame_loss if head == "frames" else _class_loss
+        fitted[head] = {"other": _temperature(loss, labels, scores)}
+        for name in sorted(set(language)):
+            rows = language == name
+            fitted[head][str(name)] = _temperature(loss, labels[rows], scores[rows])
+    return Calibration(fitted)
+
+
+def _class_loss(labels: Array, logits: Array) -> float:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return float((np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]).mean())
+
+
+def _frame_loss(labels: Array, logits: Array) -> float:
+    return float((np.logaddexp(0, logits) - labels * logits).mean())
+
+
+def _temperature(loss: Any, labels: Array, logits: Array) -> float:
+    logits = np.asarray(logits, dtype=np.float64)
+    found = minimize_scalar(lambda x: loss(labels, logits / np.exp(x)), bounds=(-2, 2), method="bounded")
+    return round(float(np.exp(found.x)), 4)
+
+
+def fit_frame_threshold(
+    examples: Sequence[Example], predictions: Sequence[PassageLogits], calibration: Calibration
+) -> float:
+    """The one threshold for all frames that gives the highest micro-F1 (rare frames are too few for their own)."""
+    pairs = [(e, p) for e, p in zip(examples, predictions, strict=True) if e.frames is not None]
+    gold = np.array([[f in (e.frames or ()) for f in FRAMES] for e, _ in pairs])
+    probability = np.array([calibration.sigmoid(p.frames, e.language) for e, p in pairs])
+    grid = np.arange(0.2, 0.71, 0.02)
+    return round(float(grid[np.argmax([micro_f1(gold, probability >= x) for x in grid])]), 2)
+
+
+def fit_pooling(
+    checkpoint: Checkpoint, articles: Sequence[Example], calibration: Calibration
+) -> tuple[Pooling, Pooling]:
+    """Pooling for stance and for tone with the lowest log loss on articles labelled as a whole.
+
+    Log loss rather than F1: with a few dozen articles F1 jumps by chance.
+    """
+    encoder, limit = checkpoint.encoder, checkpoint.settings.window_tokens
+    stances: list[tuple[int, Array, Array, str]] = []
+    tones: list[tuple[int, Array, Array, str]] = []
+    for article in articles:
+        sentences = encoder.sentences(article.title, article.text, article.title_mentions, article.text_mentions)
+        windows = make_windows(encoder, sentences, list(article.stances), article.language, limit)
+        logits = iter(forward(checkpoint.model, [p for window in windows for p in window.passes]))
+        outputs = [[next(logits) for _ in window.passes] for window in windows]
+        for target, label in article.stances.items():
+            used = spots(windows, outputs, target)
+            stances.append(
+                (
+                    STANCES.index(label),
+                    np.array([s.logits for s in used], dtype=np.float64),
+                    np.array([s.index == 0 for s in used]),
+                    article.language,
+                )
+            )
+        if article.tone:
+            top = np.array([out[0][0, TONE_SLICE] for out in outputs], dtype=np.float64)
+            tones.append((TONES.index(article.tone), top, np.arange(len(top)) == 0, article.language))
+    return _fit_pooling(stances, "stance", calibration), _fit_pooling(tones, "tone", calibration)
+
+
+def _fit_pooling(rows: Sequence[tuple[int, Array, Array, str]], head: str, calibration: Calibration) -> Pooling:
+    if not rows:
+        return Pooling()
+
+    def loss(pooling: Pooling) -> float:
+        p = [calibration.softmax(head, pooling.pool(logits, first), lang)[gold] for gold, logits, first, lang in rows]
+        return float(-np.log(np.maximum(p, 1e-9)).mean())
+
+    grid = product((0.0, 1.0, 2.0, 4.0), (0.0, 0.5, 1.0), (-1.0, -0.5, 0.0, 0.5, 1.0))
+    return min((Pooling(*values) for values in grid), key=loss)

