@@ -35,7 +35,7 @@ TITLE_HANDICAP = 1.0  # logits
 
 @dataclass(slots=True)
 class _Job:
-    """An article on its way through the model. `outputs`: per window and pass, logits (n, 20) of that pass."""
+    """An article on its way through the model. `outputs`: per window and pass, logits (n, 20)."""
 
     article: Article
     targets: tuple[str, ...]
@@ -86,7 +86,11 @@ class StanceClassifier:
         return cls(load_checkpoint(model, device=name, dtype=dtype, revision=revision))
 
     def classify(
-        self, articles: Iterable[ArticleLike] | ArticleLike, targets: Targets = "auto", *, min_confidence: float = 0.0
+        self,
+        articles: Iterable[ArticleLike] | ArticleLike,
+        targets: Targets = "auto",
+        *,
+        min_confidence: float = 0.0,
     ) -> list[ArticleLabels]:
         """Label articles, in input order.
 
@@ -140,7 +144,9 @@ class StanceClassifier:
             ]
         )
         jobs = []
-        for article, (title, text), targets, sentences in zip(articles, found, wanted, tokenised, strict=True):
+        for article, (title, text), targets, sentences in zip(
+            articles, found, wanted, tokenised, strict=True
+        ):
             counts = dict.fromkeys(targets, 0)
             for mention in (*title, *text):
                 if mention.target in counts:
@@ -238,7 +244,7 @@ def _parse(targets: Targets) -> tuple[str, ...]:
 
 
 def as_article(item: ArticleLike, number: int) -> Article:
-    """An `Article` from whatever `classify` takes, with language filled in; `number` makes an id where none is."""
+    """An `Article` from whatever `classify` takes, languages filled in; `number` is the id if it has none."""
     if isinstance(item, str):
         article = Article(id=str(number), text=item)
     elif isinstance(item, Mapping):
@@ -250,20 +256,25 @@ def as_article(item: ArticleLike, number: int) -> Article:
     elif isinstance(item, Article):
         article = item
     else:
-        raise UsageError(f"Article {number} is a {type(item).__name__}; give an Article, a mapping or a string.")
+        raise UsageError(
+            f"Article {number} is a {type(item).__name__}; give an Article, a mapping or a string."
+        )
     if not isinstance(article.text, str) or not (article.text.strip() or article.title.strip()):
-        raise UsageError(f"Article {article.id!r} has no text. Leave it out, or give its text or at least a title.")
+        raise UsageError(
+            f"Article {article.id!r} has no text. Leave it out, or give its text or at least a title."
+        )
     # Half of a surrogate pair can't be written to any file; one character takes its place, offsets stay.
-    clean = {
-        name: _SURROGATES.sub("\ufffd", value)
-        for name in ("text", "title")
-        if _SURROGATES.search(value := getattr(article, name))
-    }
-    if clean:
-        article = replace(article, **clean)
+    if _SURROGATES.search(article.title) or _SURROGATES.search(article.text):
+        article = replace(
+            article,
+            title=_SURROGATES.sub("\ufffd", article.title),
+            text=_SURROGATES.sub("\ufffd", article.text),
+        )
     if article.language is None:
         article = replace(article, language=detect_language(f"{article.title}\n{article.text}"))
-    if article.outlet_language is None and (known := OutletRegistry.shipped().lookup(article.outlet, article.url)):
+    if article.outlet_language is None and (
+        known := OutletRegistry.shipped().lookup(article.outlet, article.url)
+    ):
         article = replace(article, outlet_language=known.language)
     return article
 
@@ -276,6 +287,8 @@ def pick_device(device: str) -> str:
         kind = torch.device(device).type
     except RuntimeError as error:
         raise UsageError(f"No device {device!r}; give auto, cpu, cuda, cuda:N or mps.") from error
-    if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not torch.backends.mps.is_available()):
+    if (kind == "cuda" and not torch.cuda.is_available()) or (
+        kind == "mps" and not torch.backends.mps.is_available()
+    ):
         raise UsageError(f"Device {device!r} is not available here. Use --device auto, or cpu.")
     return device

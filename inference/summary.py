@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
+import pyarrow.parquet as pq
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,8 +16,11 @@ from rich.text import Text
 from polystance.inference.comparison import Comparison
 from polystance.inference.report import clean
 from polystance.inference.wording import adjective, headline, signed
+from polystance.models.labels import UNCERTAIN
 
 MOST_ROWS = 20
+FEW_ARTICLES = 12
+_ORDER = ("against", "neutral", "favor", UNCERTAIN)
 
 
 def summary_text(comparison: Comparison) -> RenderableType:
@@ -54,6 +61,37 @@ def summary_text(comparison: Comparison) -> RenderableType:
     if coverage.failures:
         parts.append(Text(f"Inputs that failed: {coverage.failures:,}; see failures.jsonl.", style="dim"))
     return Group(*parts)
+
+
+def labels_text(run_folder: Path) -> RenderableType:
+    """What a run says: every article and its labels if there are at most 12, else counts per target."""
+    stances = pq.read_table(run_folder / "stances.parquet", columns=["article_id", "target", "label"])
+    rows = list(zip(*(stances.column(name).to_pylist() for name in stances.column_names), strict=True))
+    if pq.ParquetFile(run_folder / "articles.parquet").metadata.num_rows > FEW_ARTICLES:
+        return _counts([(target, label) for _, target, label in rows])
+    names = ["article_id", "title", "outlet", "outlet_language", "tone"]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("article", "outlet", "tone", "stance"):
+        table.add_column(name)
+    for article in pq.read_table(run_folder / "articles.parquet", columns=names).to_pylist():
+        said = ", ".join(f"{target} {label}" for key, target, label in rows if key == article["article_id"])
+        outlet = f"{article['outlet'] or '?'} ({article['outlet_language'] or '?'})"
+        title = article["title"] or article["article_id"]
+        table.add_row(*(Text(clean(x)) for x in (title, outlet, article["tone"], said or "no target mentioned")))
+    return table
+
+
+def _counts(rows: Sequence[tuple[str, str]]) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("target")
+    for name in ("articles", *_ORDER):
+        table.add_column(name, justify="right")
+    counts: dict[str, Counter[str]] = {}
+    for target, label in rows:
+        counts.setdefault(target, Counter())[label] += 1
+    for target, seen in sorted(counts.items(), key=lambda item: -item[1].total())[:MOST_ROWS]:
+        table.add_row(Text(clean(target)), f"{seen.total():,}", *(f"{seen[label]:,}" for label in _ORDER))
+    return table
 
 
 def _table(comparison: Comparison) -> Table:

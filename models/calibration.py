@@ -29,16 +29,21 @@ class Calibration:
         fitted = self.temperatures.get(head, {})
         return fitted.get(language or _OTHER, fitted.get(_OTHER, 1.0))
 
-    def softmax(self, head: str, logits: NDArray[np.floating[Any]], language: str | None) -> NDArray[np.float64]:
+    def softmax(
+        self, head: str, logits: NDArray[np.floating[Any]], language: str | None
+    ) -> NDArray[np.float64]:
         """Probabilities over the last axis, for heads with one label (stance, tone)."""
         scaled = logits.astype(np.float64) / self.temperature(head, language)
         scaled -= scaled.max(axis=-1, keepdims=True)
         raised = np.exp(scaled)
-        return raised / raised.sum(axis=-1, keepdims=True)
+        probabilities: NDArray[np.float64] = raised / raised.sum(axis=-1, keepdims=True)
+        return probabilities
 
     def sigmoid(self, logits: NDArray[np.floating[Any]], language: str | None) -> NDArray[np.float64]:
         """Probability of each frame on its own."""
-        return 1.0 / (1.0 + np.exp(-logits.astype(np.float64) / self.temperature("frames", language)))
+        scaled = logits.astype(np.float64) / self.temperature("frames", language)
+        probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-scaled))
+        return probabilities
 
     def to_dict(self) -> dict[str, dict[str, float]]:
         return {head: dict(by_language) for head, by_language in self.temperatures.items()}
@@ -49,7 +54,7 @@ class Calibration:
             for language, value in by_language.items():
                 if head not in HEADS or not (isinstance(value, int | float) and 0 < value < 100):
                     raise CheckpointError(
-                        f"Calibration of {head!r} in {language!r} is {value!r}; heads are {', '.join(HEADS)} and a "
-                        "temperature lies above 0 and below 100. Fit the calibration anew."
+                        f"Calibration of {head!r} in {language!r} is {value!r}; heads: {', '.join(HEADS)}, "
+                        "and a temperature lies above 0 and below 100. Fit the calibration anew."
                     )
         return cls({head: dict(by_language) for head, by_language in data.items()})

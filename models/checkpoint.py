@@ -1,7 +1,7 @@
 """Checkpoints: a folder that plain transformers loads, plus `polystance.json` with what only we need.
 
-    config.json, model.safetensors, tokenizer.json, tokenizer_config.json   AutoModelForTokenClassification
-    polystance.json                                                        window length, calibration, pooling
+config.json, model.safetensors, tokenizer.json, tokenizer_config.json   AutoModelForTokenClassification
+polystance.json                                                        window length, calibration, pooling
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -78,7 +79,7 @@ class Settings:
             data = json.loads(text)
             if data["format"] != FORMAT:
                 raise CheckpointError(
-                    f"{source} has format {data['format']}; this version of polystance reads format {FORMAT}. "
+                    f"{source} has format {data['format']}; this polystance reads format {FORMAT}. "
                     "Install the version of polystance that wrote it, or train the checkpoint again."
                 )
             return cls(
@@ -91,7 +92,9 @@ class Settings:
                 tone_pooling=Pooling.from_dict(data["tone_pooling"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{source} is not a valid {SETTINGS_FILE}: {error!r}. Fetch or train it again.") from error
+            raise CheckpointError(
+                f"{source} is not a valid {SETTINGS_FILE}: {error!r}. Fetch or train it again."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ def resolve(model: str | Path | None = None, revision: str | None = None) -> Pat
         return _download(name, revision)
     bundled = sorted(p.name for p in _BUNDLED.iterdir() if p.is_dir()) if _BUNDLED.is_dir() else []
     raise CheckpointError(
-        f"No checkpoint {name!r}: it is no folder, and no hub id (user/name). Bundled: {', '.join(bundled) or 'none'}."
+        f"No checkpoint {name!r}: it is no folder, and no hub id (user/name). "
+        f"Bundled: {', '.join(bundled) or 'none'}."
     )
 
 
@@ -147,7 +151,8 @@ def _download(name: str, revision: str | None) -> Path:
         offline = " HF_HUB_OFFLINE is set: unset it to download." if os.environ.get("HF_HUB_OFFLINE") else ""
         raise CheckpointError(
             f"Can't get checkpoint {name!r} from the hub: {error}.{offline} "
-            "Check the name and the network, or give a local folder; without --model the bundled checkpoint is used."
+            "Check the name and the network, or give a local folder; "
+            "without --model the bundled checkpoint is used."
         ) from error
 
 
@@ -167,27 +172,44 @@ def load_checkpoint(
     from tokenizers import Tokenizer
     from transformers import AutoModelForTokenClassification
 
-    from polystance.models.encoding import WindowEncoder
-
     path = resolve(model, revision)
-    missing = [n for n in ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_FILE) if not (path / n).is_file()]
+    missing = [
+        n
+        for n in ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_FILE)
+        if not (path / n).is_file()
+    ]
     if missing:
         raise CheckpointError(
             f"{path} lacks {', '.join(missing)}: not a polystance checkpoint. "
             "Give a folder that `polystance train` wrote, or none for the bundled one."
         )
     settings = Settings.from_json((path / SETTINGS_FILE).read_text(encoding="utf-8"), path / SETTINGS_FILE)
-    network = AutoModelForTokenClassification.from_pretrained(
-        path, dtype=dtype or torch.float32, use_safetensors=True, local_files_only=True
-    )
+    with _quiet():
+        network = AutoModelForTokenClassification.from_pretrained(
+            path, dtype=dtype or torch.float32, use_safetensors=True, local_files_only=True
+        )
     outputs = tuple(network.config.id2label[i] for i in range(network.config.num_labels))
     if outputs != OUTPUTS:
         raise CheckpointError(
-            f"{path} predicts {len(outputs)} labels ({', '.join(outputs[:4])}, ...); a polystance checkpoint predicts "
-            f"{len(OUTPUTS)} ({', '.join(OUTPUTS[:4])}, ...). Fine-tune it with `polystance train` first."
+            f"{path} predicts {len(outputs)} labels ({', '.join(outputs[:4])}, ...); a polystance checkpoint "
+            f"predicts {len(OUTPUTS)} ({', '.join(OUTPUTS[:4])}, ...). Run `polystance train` first."
         )
     tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
     return Checkpoint(path, network.eval().to(device), make_encoder(tokenizer, settings.simplify), settings)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bar for reading a local file, whatever the caller's own setting is afterwards."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def make_encoder(tokenizer: Tokenizer, simplify: bool = True) -> WindowEncoder:
@@ -207,8 +229,13 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, settings: Sett
 
     out.mkdir(parents=True, exist_ok=True)
     model.config.dtype = torch.float16
-    halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in model.state_dict().items()}
-    model.save_pretrained(out, state_dict=halves)
+    halves = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in model.state_dict().items()
+    }
+    with _quiet():
+        model.save_pretrained(out, state_dict=halves)
+    (out / "model.safetensors").chmod(0o644)
     tokenizer.save(str(out / "tokenizer.json"))
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -75,12 +75,14 @@ class WindowEncoder:
 
     Args:
         tokenizer: Must know the markers and `[CLS]`, `[SEP]`.
-        cls, sep: Names of the tokens that begin a sequence and end a part (`<s>`, `</s>` in RoBERTa's family).
+        cls, sep: Tokens that begin a sequence and end a part (`<s>`, `</s>` in RoBERTa's family).
         simplify: Whether the vocabulary has simplified characters only; traditional ones are replaced
             before tokenising, one for one.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, cls: str = "[CLS]", sep: str = "[SEP]", simplify: bool = True) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, *, cls: str = "[CLS]", sep: str = "[SEP]", simplify: bool = True
+    ) -> None:
         self.tokenizer = tokenizer
         self.simplify = simplify
         self.marker_ids = tuple(self._id(marker) for marker in MARKERS)
@@ -134,7 +136,9 @@ class WindowEncoder:
         if key not in self._names:
             name = _SPECIAL.sub("[ ", target_name(target, language))
             name = to_simplified(name) if self.simplify else name
-            self._names[key] = tuple(self.tokenizer.encode(name, add_special_tokens=False).ids[:MAX_NAME_TOKENS])
+            self._names[key] = tuple(
+                self.tokenizer.encode(name, add_special_tokens=False).ids[:MAX_NAME_TOKENS]
+            )
         return self._names[key]
 
     def header_length(self, targets: Sequence[str], language: str) -> int:
@@ -180,7 +184,9 @@ class WindowEncoder:
                     ids.append(marker_of[target])
             ids += sentence.ids[previous:]
         ids.append(self._sep)
-        return EncodedWindow(tuple(ids), tuple(targets), tuple(header), tuple(tuple(mentions[t]) for t in targets))
+        return EncodedWindow(
+            tuple(ids), tuple(targets), tuple(header), tuple(tuple(mentions[t]) for t in targets)
+        )
 
 
 def _mark(text: str, start: int, end: int, mentions: Sequence[Mention]) -> str:

@@ -31,7 +31,7 @@ def forward(
 
     Windows of like length share a batch, so that little is padding; `batch_tokens` counts it too.
     """
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
     budget = batch_tokens or default_batch_tokens(model.device)
     pad = int(model.config.pad_token_id or 0)
     order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids), reverse=True)

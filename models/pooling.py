@@ -34,10 +34,11 @@ class Pooling:
         `first`: (windows,) whether a window is the article's first.
         """
         if len(logits) == 1:
-            return logits[0]
+            only: NDArray[np.float64] = logits[0]
+            return only
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         neutral = shifted[:, 1] / shifted.sum(axis=1)
-        weights = np.exp(self.decisive * (1 - neutral) + self.lead * first)
+        weights: NDArray[np.float64] = np.exp(self.decisive * (1 - neutral) + self.lead * first)
         pooled: NDArray[np.float64] = (weights[:, None] * logits).sum(axis=0) / weights.sum()
         pooled[1] += self.bias
         return pooled

@@ -24,7 +24,9 @@ _ABBREVIATION: Final = re.compile(
     r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec|approx|Fig|Art|e\.g|i\.e|a\.m|p\.m)|(?:\b[A-Z]\.)*\b[A-Z])\.$"
 )
 # "the U.S. Congress" goes on, "left the U.S. The next day" doesn't: after U.S. only these begin a sentence.
-_STARTERS: Final = re.compile(r"[\"“‘']?(?:The|A|An|It|He|She|They|In|On|At|But|And|This|That|These|Its|We|For|If|As)\b")
+_STARTERS: Final = re.compile(
+    r"[\"“‘']?(?:The|A|An|It|He|She|They|In|On|At|But|And|This|That|These|Its|We|For|If|As)\b"
+)
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:

@@ -37,7 +37,9 @@ def make_windows(
     Sentences are never split unless a single one is too long for a window. Windows are filled evenly,
     so that a long article doesn't end in a window of one sentence.
     """
-    parts = [tuple(targets[i : i + MAX_TARGETS_PER_PASS]) for i in range(0, len(targets), MAX_TARGETS_PER_PASS)] or [()]
+    parts = [
+        tuple(targets[i : i + MAX_TARGETS_PER_PASS]) for i in range(0, len(targets), MAX_TARGETS_PER_PASS)
+    ] or [()]
     header = max(encoder.header_length(part, language) for part in parts)
     title = [s.slice(0, limit // _TITLE_SHARE) for s in sentences if s.in_title]
     overlong = [s for s in sentences if s.in_title and len(s.ids) > limit // _TITLE_SHARE]
@@ -93,7 +95,9 @@ class Spot:
     logits: NDArray[np.float32]
 
 
-def spots(windows: Sequence[Window], outputs: Sequence[Sequence[NDArray[np.float32]]], target: str) -> list[Spot]:
+def spots(
+    windows: Sequence[Window], outputs: Sequence[Sequence[NDArray[np.float32]]], target: str
+) -> list[Spot]:
     """The windows that a target's label rests on: those that name it; all of them if none does.
 
     `outputs`: per window and pass, logits of (tokens, 20).

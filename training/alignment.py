@@ -13,13 +13,13 @@ import json
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
@@ -90,7 +90,7 @@ def pad(rows: Sequence[Sequence[int]], pad_id: int = _PAD) -> tuple[Tensor, Tens
     return ids, mask
 
 
-def length_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+def length_batches(lengths: Sequence[float], budget: int) -> list[list[int]]:
     """Indices in batches of similar length, each within `budget` tokens after padding."""
     batches: list[list[int]] = []
     batch: list[int] = []
@@ -117,7 +117,7 @@ def embed(model: BertModel, tokenizer: Tokenizer, sentences: Sequence[str], limi
 
 
 def retrieval_accuracy(zh: Tensor, en: Tensor) -> tuple[float, float]:
-    """Share of sentences whose nearest neighbour in the other language is their own translation, zh->en, en->zh."""
+    """Share of sentences whose nearest neighbour is their own translation, zh->en and en->zh."""
     similarity = zh @ en.T
     own = torch.arange(len(zh))
     return (
@@ -136,18 +136,24 @@ def load_teacher(path: Path) -> tuple[BertModel, Tokenizer]:
 
 
 def start_student(
-    folder: Path, teacher: BertModel, teacher_tokenizer: Tokenizer, config: VocabularyConfig, align: AlignmentConfig
+    folder: Path,
+    teacher: BertModel,
+    teacher_tokenizer: Tokenizer,
+    config: VocabularyConfig,
+    align: AlignmentConfig,
 ) -> tuple[BertModel, Tokenizer]:
     """A student with the bilingual vocabulary and translated embeddings, before any training."""
     pieces = count_pieces(sample_texts(folder, "en", config.sample_chars), teacher_tokenizer)
     characters, words = count_words(sample_texts(folder, "zh", config.sample_chars))
     tokenizer, english = build_tokenizer(pieces, characters, words, config)
-    pairs = training_pairs(folder, align) + [p for name in align.dictionaries for p in read_pairs(folder, name)]
+    pairs = training_pairs(folder, align) + [
+        p for name in align.dictionaries for p in read_pairs(folder, name)
+    ]
     table = initial_embeddings(
         tokenizer,
         english,
         teacher_tokenizer,
-        teacher.get_input_embeddings().weight.detach().numpy(),
+        teacher.embeddings.word_embeddings.weight.detach().numpy(),
         pairs,
         align.seed,
     )
@@ -155,20 +161,22 @@ def start_student(
     student = BertModel(BertConfig(**settings), add_pooling_layer=False)
     state = {k: v for k, v in teacher.state_dict().items() if "word_embeddings" not in k}
     student.load_state_dict(state, strict=False)
-    student.get_input_embeddings().weight.data.copy_(torch.from_numpy(table))
+    student.embeddings.word_embeddings.weight.data.copy_(torch.from_numpy(table))
     log.info("vocabulary: %d entries, %.1f M parameters", len(table), student.num_parameters() / 1e6)
     return student, tokenizer
 
 
 def training_pairs(folder: Path, config: AlignmentConfig) -> list[Pair]:
-    """Distinct pairs to train on. Machine translations of test sentences are common in the wild: both sides are checked."""
+    """Distinct pairs, less test sentences. These turn up machine-translated: both sides are checked."""
 
     def key(text: str) -> str:
         return "".join(c for c in text.lower() if c.isalnum())
 
     held = {key(side) for name in config.held_out for pair in read_pairs(folder, name) for side in pair}
     pairs = [Pair(clean(p.zh), clean(p.en)) for name in config.corpora for p in read_pairs(folder, name)]
-    return [p for p in dict.fromkeys(pairs) if p.zh and p.en and key(p.zh) not in held and key(p.en) not in held]
+    return [
+        p for p in dict.fromkeys(pairs) if p.zh and p.en and key(p.zh) not in held and key(p.en) not in held
+    ]
 
 
 def _training_rows(
@@ -188,7 +196,9 @@ def _training_rows(
     return [pairs[i] for i in kept], [zh[i] for i in kept], [en[i] for i in kept]
 
 
-def align(folder: Path, teacher_path: Path, out: Path, vocabulary: VocabularyConfig, config: AlignmentConfig) -> Path:
+def align(
+    folder: Path, teacher_path: Path, out: Path, vocabulary: VocabularyConfig, config: AlignmentConfig
+) -> Path:
     """Build, align and save the bilingual encoder into `out`; goes on where a stopped run left off.
 
     Writes `config.json`, `model.safetensors`, `tokenizer.json` and `alignment.json` (figures).
@@ -210,7 +220,7 @@ def align(folder: Path, teacher_path: Path, out: Path, vocabulary: VocabularyCon
     history: list[dict[str, float]] = json.loads(figures.read_text()) if (out / "resume.pt").exists() else []
 
     def report(step: int) -> None:
-        student.eval()
+        student.eval()  # type: ignore[no-untyped-call]
         zh = embed(student, tokenizer, [p.zh for p in held])
         en = embed(student, tokenizer, [p.en for p in held])
         there, back = retrieval_accuracy(zh, en)
@@ -221,8 +231,8 @@ def align(folder: Path, teacher_path: Path, out: Path, vocabulary: VocabularyCon
         student.save_pretrained(out)
         student.train()
 
-    student.to(device)
-    teacher.to(device)
+    for model in (student, teacher):
+        model.to(torch.device(device))  # type: ignore[arg-type]
     if not history:
         report(0)
     if not config.steps:
@@ -230,84 +240,106 @@ def align(folder: Path, teacher_path: Path, out: Path, vocabulary: VocabularyCon
     pairs, zh_rows, en_rows = _training_rows(folder, tokenizer, config)
     log.info("%d pairs, %.1f Chinese tokens each", len(pairs), np.mean([len(r) for r in zh_rows]))
     cache = out / "teacher.pt"
-    targets: Tensor = torch.load(cache, weights_only=True) if cache.exists() else embed(
-        teacher, teacher_tokenizer, [p.en for p in pairs]
+    targets: Tensor = (
+        torch.load(cache, weights_only=True)
+        if cache.exists()
+        else embed(teacher, teacher_tokenizer, [p.en for p in pairs])
     )
     torch.save(targets, cache)
     del teacher
-    _train(student, zh_rows, en_rows, targets, config, report, out / "resume.pt")
+    _train(student, _Pairs(zh_rows, en_rows, targets), config, report, out / "resume.pt")
     report(config.steps)
     cache.unlink()
     return out
 
 
-def _train(student, zh_rows, en_rows, targets, config, report, resume_path) -> None:  # type: ignore[no-untyped-def]
+@dataclass(frozen=True)
+class _Pairs:
+    """Token ids of both sides, and the teacher's vectors of the English ones, (pairs, width)."""
+
+    zh: Sequence[Sequence[int]]
+    en: Sequence[Sequence[int]]
+    targets: Tensor
+
+
+def _loss(
+    student: BertModel, pairs: _Pairs, batch: Sequence[int], rng: np.random.Generator, config: AlignmentConfig
+) -> Tensor:
     device = student.device
-    rng = np.random.default_rng(config.seed)
-    embedding = student.get_input_embeddings()
+    ids, mask = (x.to(device) for x in pad([pairs.zh[i] for i in batch]))
+    chosen = rng.permutation(len(batch))[: max(1, round(config.english_share * len(batch)))]
+    en_ids, en_mask = (x.to(device) for x in pad([pairs.en[batch[i]] for i in chosen]))
+    gold = pairs.targets[list(batch)].to(device)
+    zh = mean_pool(student(ids, mask).last_hidden_state, mask)  # (b, width)
+    en = mean_pool(student(en_ids, en_mask).last_hidden_state, en_mask)
+    others = pairs.targets[rng.integers(0, len(pairs.targets), config.negatives)].to(device)
+    logits = zh @ torch.cat([gold, others]).T / config.temperature  # (b, b + negatives)
+    # The same sentence drawn as its own negative must not be pushed away.
+    same = torch.cat(
+        [torch.zeros(len(batch), len(batch), device=device), (gold @ others.T > 0.95).float()], 1
+    )
+    contrast = functional.cross_entropy(logits - 1e4 * same, torch.arange(len(batch), device=device))
+    there = (1 - (zh * gold).sum(-1)).mean()
+    stay = (1 - (en * gold[chosen]).sum(-1)).mean()
+    return there + config.contrast * contrast + config.english_share * stay
+
+
+def _optimizer(
+    student: BertModel, config: AlignmentConfig
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+    table = [p for n, p in student.named_parameters() if "word_embeddings" in n]
     layers = [p for n, p in student.named_parameters() if "word_embeddings" not in n]
     optimizer = torch.optim.AdamW(
         [
             {"params": layers, "lr": config.learning_rate, "weight_decay": 0.01},
-            {"params": embedding.parameters(), "lr": config.embedding_rate, "weight_decay": 0.0},
+            {"params": table, "lr": config.embedding_rate, "weight_decay": 0.0},
         ],
         betas=(0.9, 0.98),
     )
 
     def rate(step: int) -> float:
         warm = min(1.0, (step + 1) / (0.05 * config.steps))
-        return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps))))
+        return float(warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps)))))
 
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+
+
+def _train(
+    student: BertModel, pairs: _Pairs, config: AlignmentConfig, report: Callable[[int], None], resume: Path
+) -> None:
+    """Train in place; `resume` holds the state every `save_every` steps, and is deleted at the end."""
+    rng = np.random.default_rng(config.seed)
+    optimizer, scheduler = _optimizer(student, config)
+    parts: dict[str, Any] = {"student": student, "optimizer": optimizer, "scheduler": scheduler}
+    lengths = np.array([len(row) for row in pairs.zh])
     batches: list[list[int]] = []
-    lengths = [len(row) for row in zh_rows]
     step, started = 0, time.monotonic()
-    if resume_path.exists():
-        state = torch.load(resume_path, weights_only=True)
-        student.load_state_dict(state["student"])
-        optimizer.load_state_dict(state["optimizer"])
-        scheduler.load_state_dict(state["scheduler"])
+    if resume.exists():
+        state = torch.load(resume, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
         step = state["step"]
         rng = np.random.default_rng(config.seed + step)
     student.train()
     while step < config.steps:
         if not batches:
-            noisy = [n + rng.uniform(0, 4) for n in lengths]
-            batches = length_batches(noisy, config.batch_tokens)  # type: ignore[arg-type]
+            batches = length_batches(
+                (lengths + rng.uniform(0, 4, len(lengths))).tolist(), config.batch_tokens
+            )
             rng.shuffle(batches)
-        batch = batches.pop()
-        ids, mask = (x.to(device) for x in pad([zh_rows[i] for i in batch]))
-        chosen = rng.permutation(len(batch))[: max(1, round(config.english_share * len(batch)))]
-        en_ids, en_mask = (x.to(device) for x in pad([en_rows[batch[i]] for i in chosen]))
-        gold = targets[batch].to(device)
-        zh = mean_pool(student(ids, mask).last_hidden_state, mask)
-        en = mean_pool(student(en_ids, en_mask).last_hidden_state, en_mask)
-        others = targets[rng.integers(0, len(targets), config.negatives)].to(device)
-        logits = zh @ torch.cat([gold, others]).T / config.temperature
-        # The same sentence drawn as its own negative must not be pushed away.
-        same = torch.cat([torch.zeros(len(batch), len(batch), device=device), (gold @ others.T > 0.95).float()], 1)
-        contrast = functional.cross_entropy(logits - 1e4 * same, torch.arange(len(batch), device=device))
-        loss = (1 - (zh * gold).sum(-1)).mean() + config.contrast * contrast
-        loss = loss + config.english_share * (1 - (en * gold[chosen]).sum(-1)).mean()
+        loss = _loss(student, pairs, batches.pop(), rng, config)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
         scheduler.step()
         step += 1
         if step % 25 == 0:
-            log.info("step %d/%d: loss %.4f, %.2f s a step", step, config.steps, loss, (time.monotonic() - started) / 25)
+            pace = (time.monotonic() - started) / 25
+            log.info("step %d/%d: loss %.4f, %.2f s a step", step, config.steps, loss, pace)
             started = time.monotonic()
         if step % config.save_every == 0 and step < config.steps:
             report(step)
-            torch.save(
-                {
-                    "student": student.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "scheduler": scheduler.state_dict(),
-                    "step": step,
-                },
-                resume_path,
-            )
+            torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": step}, resume)
             started = time.monotonic()
-    resume_path.unlink(missing_ok=True)
+    resume.unlink(missing_ok=True)

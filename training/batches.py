@@ -63,7 +63,8 @@ class ExampleDataset(Dataset[dict[str, Any]]):
         self.unmarked = unmarked
         self.sentences = encode_examples(encoder, examples, max_tokens)
         self.lengths = [
-            sum(len(s.ids) for s in sentences) + encoder.header_length(list(e.stances)[:MAX_TARGETS_PER_PASS], e.language)
+            sum(len(s.ids) for s in sentences)
+            + encoder.header_length(list(e.stances)[:MAX_TARGETS_PER_PASS], e.language)
             for sentences, e in zip(self.sentences, examples, strict=True)
         ]
         self._rng = np.random.default_rng(seed)

@@ -28,7 +28,9 @@ def read_pairs(folder: Path, name: str) -> list[Pair]:
     """All pairs of one parallel corpus. Raises DataError if it is not there or a line has no tab."""
     path = folder / "corpora" / "parallel" / f"{name}.tsv.gz"
     if not path.is_file():
-        raise DataError(f"No parallel corpus {path}. Put {name}.tsv.gz there, or take {name!r} out of the recipe.")
+        raise DataError(
+            f"No parallel corpus {path}. Put {name}.tsv.gz there, or take {name!r} out of the recipe."
+        )
     pairs = []
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
@@ -41,10 +43,12 @@ def read_pairs(folder: Path, name: str) -> list[Pair]:
 
 
 def sample_texts(folder: Path, language: str, chars: int) -> list[str]:
-    """About `chars` characters of the monolingual corpora of a language, an equal share of each, title first."""
+    """About `chars` characters of a language's monolingual corpora, an equal share of each, title first."""
     paths = sorted((folder / "corpora" / language).glob("*.jsonl.xz"))
     if not paths:
-        raise DataError(f"No *.jsonl.xz in {folder / 'corpora' / language}: the vocabulary is counted on these.")
+        raise DataError(
+            f"No *.jsonl.xz in {folder / 'corpora' / language}: the vocabulary is counted on these."
+        )
     texts = []
     for path in paths:
         left = chars // len(paths)

@@ -54,7 +54,9 @@ def read_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
             with opener(path, "rt", encoding="utf-8") as lines:
                 yield from (json.loads(line) for line in lines)
             return
-    raise DataError(f"Neither {name}.jsonl nor {name}.jsonl.gz in {folder}. Give the folder that holds the data set.")
+    raise DataError(
+        f"Neither {name}.jsonl nor {name}.jsonl.gz in {folder}. Give the folder that holds the data set."
+    )
 
 
 def read_country_news(folder: Path, split: str) -> Iterator[Example]:
@@ -139,5 +141,7 @@ READERS: Mapping[str, Callable[[Path, str], Iterator[Example]]] = {
 def read_examples(data: Path, name: str, split: str) -> list[Example]:
     """Examples of a data set by name, from `data/NAME`."""
     if name not in READERS:
-        raise DataError(f"No reader for data set {name!r}. There are readers for: {', '.join(sorted(READERS))}.")
+        raise DataError(
+            f"No reader for data set {name!r}. There are readers for: {', '.join(sorted(READERS))}."
+        )
     return list(READERS[name](data / name, split))

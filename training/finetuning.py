@@ -64,7 +64,7 @@ class FinetuningConfig:
     seed: int = 1
 
 
-class MovingAverage(TrainerCallback):  # type: ignore[misc]
+class MovingAverage(TrainerCallback):
     """Exponential moving average of the weights, kept beside the model."""
 
     def __init__(self, decay: float) -> None:
@@ -72,7 +72,8 @@ class MovingAverage(TrainerCallback):  # type: ignore[misc]
         self.shadow: dict[str, Tensor] = {}
         self.updates = 0
 
-    def on_step_end(self, args: Any, state: Any, control: Any, model: nn.Module, **_: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        model: nn.Module = kwargs["model"]
         # A short memory at first: the start of training should not linger.
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
@@ -83,7 +84,7 @@ class MovingAverage(TrainerCallback):  # type: ignore[misc]
                 elif value.is_floating_point():
                     self.shadow[name].lerp_(value, 1 - decay)
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         torch.save({"shadow": self.shadow, "updates": self.updates}, folder / "average.pt")
 
@@ -92,10 +93,12 @@ class MovingAverage(TrainerCallback):  # type: ignore[misc]
         self.shadow, self.updates = saved["shadow"], saved["updates"]
 
 
-class StanceTrainer(Trainer):  # type: ignore[misc]
+class StanceTrainer(Trainer):
     """Trainer with the joint loss, batches of similar length, and macro-F1 on the dev split."""
 
-    def __init__(self, config: FinetuningConfig, encoder: WindowEncoder, dev: Sequence[Example], **kwargs: Any) -> None:
+    def __init__(
+        self, config: FinetuningConfig, encoder: WindowEncoder, dev: Sequence[Example], **kwargs: Any
+    ) -> None:
         super().__init__(data_collator=collate, **kwargs)
         self.options = config
         self.encoder = encoder
@@ -105,12 +108,16 @@ class StanceTrainer(Trainer):  # type: ignore[misc]
             self.add_callback(self.average)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        dataset = self.train_dataset
+        dataset: Any = self.train_dataset
         generator = torch.Generator().manual_seed(self.args.data_seed or self.args.seed)
         return LengthGroupedSampler(self.args.train_batch_size, lengths=dataset.lengths, generator=generator)
 
     def compute_loss(
-        self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits.float()
         loss = joint_loss(logits, inputs, self.options)
@@ -129,7 +136,7 @@ class StanceTrainer(Trainer):  # type: ignore[misc]
         scores = passage_scores(self.dev, predictions)
         best = self.state.best_metric
         if best is None or scores["stance_f1"] > best:
-            model.save_pretrained(Path(self.args.output_dir) / "best")
+            model.save_pretrained(Path(str(self.args.output_dir)) / "best")
         model.load_state_dict(current)
         model.train()
         metrics = {f"eval_{k}": v for k, v in scores.items()}
@@ -148,7 +155,9 @@ def joint_loss(logits: Tensor, batch: Mapping[str, Tensor], config: FinetuningCo
         rows, positions = batch["header"].unbind(1)
         at_header = logits[rows, positions, STANCE_SLICE]  # (t, 3)
         weight = class_weights[stance] * batch["weight"]
-        each = functional.cross_entropy(at_header, stance, reduction="none", label_smoothing=config.label_smoothing)
+        each = functional.cross_entropy(
+            at_header, stance, reduction="none", label_smoothing=config.label_smoothing
+        )
         loss = loss + (each * weight).sum() / weight.sum()
         if len(batch["mentions"]) and config.mention_weight:
             rows, positions, owner = batch["mentions"].unbind(1)
@@ -166,7 +175,9 @@ def joint_loss(logits: Tensor, batch: Mapping[str, Tensor], config: FinetuningCo
         loss = loss + config.tone_weight * tone
     labelled = batch["frames"][:, 0] >= 0
     if labelled.any():
-        frames = functional.binary_cross_entropy_with_logits(first[labelled][:, FRAME_SLICE], batch["frames"][labelled])
+        frames = functional.binary_cross_entropy_with_logits(
+            first[labelled][:, FRAME_SLICE], batch["frames"][labelled]
+        )
         loss = loss + config.frame_weight * frames
     return loss
 
@@ -217,7 +228,9 @@ def finetune(
         dataloader_num_workers=0,
         disable_tqdm=True,
     )
-    trainer = StanceTrainer(config, encoder, dev, model=model, args=arguments, train_dataset=dataset, eval_dataset=list(dev))
+    trainer = StanceTrainer(
+        config, encoder, dev, model=model, args=arguments, train_dataset=dataset, eval_dataset=list(dev)
+    )
     checkpoints = sorted(out.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
     if checkpoints and trainer.average:
         trainer.average.restore(checkpoints[-1])

@@ -25,7 +25,8 @@ from polystance.training.prediction import PassageLogits, predict_windows
 from polystance.training.scores import stance_arrays
 
 log = logging.getLogger(__name__)
-Array = NDArray[np.floating[Any]]
+Array = NDArray[np.float64]
+Rows = list[tuple[int, Array, NDArray[np.bool_], str]]  # gold class, window logits, is first window, language
 
 
 def fit_settings(checkpoint: Path, dev: Sequence[Example], articles: Sequence[Example]) -> Settings:
@@ -48,16 +49,28 @@ def fit_settings(checkpoint: Path, dev: Sequence[Example], articles: Sequence[Ex
 def fit_calibration(examples: Sequence[Example], predictions: Sequence[PassageLogits]) -> Calibration:
     """One temperature per head and language, by maximum likelihood; "other" is fitted on all languages."""
     gold, logits, languages, _ = stance_arrays(examples, predictions)
-    tone = [(TONES.index(e.tone), p.tone, e.language) for e, p in zip(examples, predictions, strict=True) if e.tone]
+    tone = [
+        (TONES.index(e.tone), p.tone, e.language)
+        for e, p in zip(examples, predictions, strict=True)
+        if e.tone
+    ]
     frames = [
         ([f in e.frames for f in FRAMES], p.frames, e.language)
         for e, p in zip(examples, predictions, strict=True)
         if e.frames is not None
     ]
-    heads: dict[str, tuple[Array, Array, NDArray[np.str_]]] = {
+    heads: dict[str, tuple[Any, Any, NDArray[np.str_]]] = {
         "stance": (gold, logits, np.array(languages)),
-        "tone": (np.array([t[0] for t in tone]), np.array([t[1] for t in tone]), np.array([t[2] for t in tone])),
-        "frames": (np.array([f[0] for f in frames]), np.array([f[1] for f in frames]), np.array([f[2] for f in frames])),
+        "tone": (
+            np.array([t[0] for t in tone]),
+            np.array([t[1] for t in tone]),
+            np.array([t[2] for t in tone]),
+        ),
+        "frames": (
+            np.array([f[0] for f in frames]),
+            np.array([f[1] for f in frames]),
+            np.array([f[2] for f in frames]),
+        ),
     }
     fitted: dict[str, dict[str, float]] = {}
     for head, (labels, scores, language) in heads.items():
@@ -87,7 +100,7 @@ def _temperature(loss: Any, labels: Array, logits: Array) -> float:
 def fit_frame_threshold(
     examples: Sequence[Example], predictions: Sequence[PassageLogits], calibration: Calibration
 ) -> float:
-    """The one threshold for all frames that gives the highest micro-F1 (rare frames are too few for their own)."""
+    """The one threshold for all frames with the highest micro-F1 (rare frames are too few for their own)."""
     pairs = [(e, p) for e, p in zip(examples, predictions, strict=True) if e.frames is not None]
     gold = np.array([[f in (e.frames or ()) for f in FRAMES] for e, _ in pairs])
     probability = np.array([calibration.sigmoid(p.frames, e.language) for e, p in pairs])
@@ -103,10 +116,12 @@ def fit_pooling(
     Log loss rather than F1: with a few dozen articles F1 jumps by chance.
     """
     encoder, limit = checkpoint.encoder, checkpoint.settings.window_tokens
-    stances: list[tuple[int, Array, Array, str]] = []
-    tones: list[tuple[int, Array, Array, str]] = []
+    stances: Rows = []
+    tones: Rows = []
     for article in articles:
-        sentences = encoder.sentences(article.title, article.text, article.title_mentions, article.text_mentions)
+        sentences = encoder.sentences(
+            article.title, article.text, article.title_mentions, article.text_mentions
+        )
         windows = make_windows(encoder, sentences, list(article.stances), article.language, limit)
         logits = iter(forward(checkpoint.model, [p for window in windows for p in window.passes]))
         outputs = [[next(logits) for _ in window.passes] for window in windows]
@@ -126,12 +141,15 @@ def fit_pooling(
     return _fit_pooling(stances, "stance", calibration), _fit_pooling(tones, "tone", calibration)
 
 
-def _fit_pooling(rows: Sequence[tuple[int, Array, Array, str]], head: str, calibration: Calibration) -> Pooling:
+def _fit_pooling(rows: Rows, head: str, calibration: Calibration) -> Pooling:
     if not rows:
         return Pooling()
 
     def loss(pooling: Pooling) -> float:
-        p = [calibration.softmax(head, pooling.pool(logits, first), lang)[gold] for gold, logits, first, lang in rows]
+        p = [
+            calibration.softmax(head, pooling.pool(logits, first), lang)[gold]
+            for gold, logits, first, lang in rows
+        ]
         return float(-np.log(np.maximum(p, 1e-9)).mean())
 
     grid = product((0.0, 1.0, 2.0, 4.0), (0.0, 0.5, 1.0), (-1.0, -0.5, 0.0, 0.5, 1.0))

@@ -16,7 +16,8 @@ def class_f1(gold: IntArray, predicted: IntArray, classes: int) -> FloatArray:
     matrix = np.bincount(gold * classes + predicted, minlength=classes * classes).reshape(classes, classes)
     right = matrix.diagonal().astype(float)
     total = matrix.sum(0) + matrix.sum(1)
-    return np.divide(2 * right, total, out=np.zeros(classes), where=total > 0)
+    f1: FloatArray = np.divide(2 * right, total, out=np.zeros(classes), where=total > 0)
+    return f1
 
 
 def macro_f1(gold: IntArray, predicted: IntArray, classes: int = 3) -> float:
@@ -44,7 +45,12 @@ def expected_calibration_error(gold: IntArray, probabilities: FloatArray, bins: 
 
 
 def bootstrap_interval(
-    score: Callable[[IntArray], float], documents: Sequence[str], *, draws: int = 1000, level: float = 0.95, seed: int = 0
+    score: Callable[[IntArray], float],
+    documents: Sequence[str],
+    *,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Percentile interval of `score(row indices)`, documents drawn with replacement (their rows together)."""
     rng = np.random.default_rng(seed)

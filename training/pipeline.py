@@ -1,4 +1,4 @@
-"""A recipe run from data to checkpoint: align, fine-tune, calibrate, save. Each stage goes on after a stop."""
+"""A recipe from data to checkpoint: align, fine-tune, calibrate, save. Each stage goes on after a stop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
     history = finetune(model, encoder, train, dev, tuned, recipe.finetuning)
     (work / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
     best = AutoModelForTokenClassification.from_pretrained(tuned / "best", dtype=torch.float32)
-    settings = Settings(name=recipe.name, window_tokens=recipe.window_tokens, simplify=recipe.teacher is not None)
+    settings = Settings(
+        name=recipe.name, window_tokens=recipe.window_tokens, simplify=recipe.teacher is not None
+    )
     save_checkpoint(best, tokenizer, settings, out)
     settings = fit_settings(out, dev, read_examples(data / "data", recipe.dev, "articles_dev"))
     (out / "polystance.json").write_text(settings.to_json(), encoding="utf-8")
@@ -81,7 +83,9 @@ def load_data(recipe: Recipe, data: Path) -> tuple[list[tuple[Example, float]], 
         kept = [e for e in examples if e.document not in held and e.text not in held]
         rng.shuffle(kept)
         train += [(e, part.weight) for e in kept[: part.limit or None]] * part.repeat
-        log.info("%s: %d texts, %d left out as they are in dev", part.name, len(kept), len(examples) - len(kept))
+        log.info(
+            "%s: %d texts, %d left out as they are in dev", part.name, len(kept), len(examples) - len(kept)
+        )
     return train, dev
 
 
@@ -97,7 +101,9 @@ def token_classifier(source: str | Path, seed: int) -> tuple[PreTrainedModel, To
     model = AutoModelForTokenClassification.from_pretrained(source, config=config, dtype=torch.float32)
     path = Path(source) / "tokenizer.json"
     tokenizer = (
-        Tokenizer.from_file(str(path)) if path.is_file() else AutoTokenizer.from_pretrained(source).backend_tokenizer
+        Tokenizer.from_file(str(path))
+        if path.is_file()
+        else AutoTokenizer.from_pretrained(source).backend_tokenizer
     )
     if tokenizer.token_to_id(MARKERS[0]) is None:
         tokenizer.add_special_tokens([AddedToken(m, special=True, normalized=False) for m in MARKERS])

@@ -35,7 +35,9 @@ def predict_windows(
         targets = list(example.stances)
         for start in range(0, max(len(targets), 1), MAX_TARGETS_PER_PASS):
             numbers.append(number)
-            inputs.append(encoder.window(sentences, targets[start : start + MAX_TARGETS_PER_PASS], example.language))
+            inputs.append(
+                encoder.window(sentences, targets[start : start + MAX_TARGETS_PER_PASS], example.language)
+            )
     results: dict[int, PassageLogits] = {}
     for number, window, logits in zip(numbers, inputs, forward(model, inputs), strict=True):
         stances = {t: logits[p, STANCE_SLICE] for t, p in zip(window.targets, window.header, strict=True)}

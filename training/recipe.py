@@ -81,13 +81,19 @@ def load_recipe(path: Path) -> Recipe:
     parts: dict[str, Any] = {
         "data": tuple(_build(DataConfig, row, f"{path}, [[data]]") for row in table.pop("data", [])),
         "vocabulary": _build(VocabularyConfig, table.pop("vocabulary", {}), f"{path}, [vocabulary]"),
-        "alignment": _build(AlignmentConfig, {"corpora": (), **table.pop("alignment", {})}, f"{path}, [alignment]"),
+        "alignment": _build(
+            AlignmentConfig, {"corpora": (), **table.pop("alignment", {})}, f"{path}, [alignment]"
+        ),
         "finetuning": _build(FinetuningConfig, table.pop("finetuning", {}), f"{path}, [finetuning]"),
     }
     recipe = _build(Recipe, {**table, **parts}, str(path))
     if bool(recipe.teacher) == bool(recipe.encoder):
-        raise UsageError(f"{path}: give either `teacher` (made bilingual first) or `encoder` (fine-tuned as it is).")
+        raise UsageError(
+            f"{path}: give either `teacher` (made bilingual first) or `encoder` (fine-tuned as it is)."
+        )
     for row in recipe.data:
         if row.split == "test" or row.split.startswith("test"):
-            raise DataError(f"{path}: trains on split {row.split!r} of {row.name}. Test data is never trained on.")
+            raise DataError(
+                f"{path}: trains on split {row.split!r} of {row.name}. Test data is never trained on."
+            )
     return recipe

@@ -34,12 +34,20 @@ def passage_scores(examples: Sequence[Example], predictions: Sequence[PassageLog
     for language in sorted(set(languages)):
         rows = np.array([x == language for x in languages])
         scores[f"stance_f1_{language}"] = macro_f1(gold[rows], guess[rows])
-    scores.update({f"f1_{s}": float(f) for s, f in zip(STANCES, class_f1(gold, guess, len(STANCES)), strict=True)})
-    toned = [(TONES.index(e.tone), int(p.tone.argmax())) for e, p in zip(examples, predictions, strict=True) if e.tone]
+    scores.update(
+        {f"f1_{s}": float(f) for s, f in zip(STANCES, class_f1(gold, guess, len(STANCES)), strict=True)}
+    )
+    toned = [
+        (TONES.index(e.tone), int(p.tone.argmax()))
+        for e, p in zip(examples, predictions, strict=True)
+        if e.tone
+    ]
     if toned:
         tone_gold, tone_guess = np.array(toned).T
         scores["tone_f1"] = macro_f1(tone_gold, tone_guess)
-    framed = [(e.frames, p.frames) for e, p in zip(examples, predictions, strict=True) if e.frames is not None]
+    framed = [
+        (e.frames, p.frames) for e, p in zip(examples, predictions, strict=True) if e.frames is not None
+    ]
     if framed:
         table = np.array([[f in frames for f in FRAMES] for frames, _ in framed])
         scores["frames_f1"] = micro_f1(table, np.array([logit > 0 for _, logit in framed]))

@@ -80,9 +80,17 @@ def build_tokenizer(
 ) -> tuple[Tokenizer, dict[str, str]]:
     """The tokenizer, and for each English entry the word piece that it stands for."""
     ascii_pieces = {p for p in pieces if not _HAN.search(p) and p not in SPECIALS and p.isascii()}
-    alphabet = [c for c in "abcdefghijklmnopqrstuvwxyz0123456789"]
-    always = [*alphabet, *(f"##{c}" for c in alphabet), *(chr(c) for c in range(33, 127) if not chr(c).isalnum())]
-    signs = [p for p, n in pieces.most_common() if not p.isascii() and len(p) == 1 and n >= 20 and not _HAN.match(p)]
+    alphabet = list("abcdefghijklmnopqrstuvwxyz0123456789")
+    always = [
+        *alphabet,
+        *(f"##{c}" for c in alphabet),
+        *(chr(c) for c in range(33, 127) if not chr(c).isalnum()),
+    ]
+    signs = [
+        p
+        for p, n in pieces.most_common()
+        if not p.isascii() and len(p) == 1 and n >= 20 and not _HAN.match(p)
+    ]
     ranked = [p for p, _ in pieces.most_common() if p in ascii_pieces]
     kept = list(dict.fromkeys([*always, *signs, *ranked]))[: config.english]
     english = {_entry(piece): piece for piece in kept}
@@ -123,16 +131,20 @@ def build_tokenizer(
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     cls, sep = SPECIALS.index("[CLS]"), SPECIALS.index("[SEP]")
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", cls), ("[SEP]", sep)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", cls), ("[SEP]", sep)],
     )
-    tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in (*SPECIALS, *MARKERS)])
+    tokenizer.add_special_tokens(
+        [AddedToken(t, special=True, normalized=False) for t in (*SPECIALS, *MARKERS)]
+    )
     return tokenizer, english
 
 
 def translation_table(
     pairs: Sequence[Pair], tokenizer: Tokenizer, iterations: int = 5
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """IBM Model 1, p(English entry | Chinese entry): parallel arrays of Chinese id, English id, probability."""
+    """IBM Model 1: parallel arrays of Chinese entry, English entry, and p(English | Chinese)."""
     size = tokenizer.get_vocab_size()
     zh_ids = tokenizer.encode_batch([p.zh for p in pairs], add_special_tokens=False)
     en_ids = tokenizer.encode_batch([p.en for p in pairs], add_special_tokens=False)
@@ -176,7 +188,9 @@ def initial_embeddings(
     table = rng.normal(0.0, teacher_embeddings.std(), (tokenizer.get_vocab_size(), width)).astype(np.float32)
     known = np.zeros(len(table), dtype=bool)
     sources = {**english, **{special: special for special in SPECIALS}}
-    sources.update({"。": ".", "、": ",", "《": '"', "》": '"', "“": '"', "”": '"', "‘": "'", "’": "'", "…": "..."})
+    sources.update(
+        {"。": ".", "、": ",", "《": '"', "》": '"', "“": '"', "”": '"', "‘": "'", "’": "'", "…": "..."}
+    )
     for entry, piece in sources.items():
         index = teacher.token_to_id(piece)
         if index is not None and entry in vocabulary:

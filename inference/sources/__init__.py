@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .articles import read_articles
-from .failures import Failure
+from polystance.inference.sources.articles import read_articles
+from polystance.inference.sources.failures import Failure
 
 __all__ = ["Failure", "read_articles"]

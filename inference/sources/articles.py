@@ -8,19 +8,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from polystance.errors import InputError, UsageError
+from polystance.inference.sources.columns import TEXT_NAMES, check_columns, normal
+from polystance.inference.sources.encodings import declared_encoding, decode, detect_encoding, known_encoding
+from polystance.inference.sources.failures import Failure, UnreadableError
+from polystance.inference.sources.files import Source, open_source, read_whole, walk
+from polystance.inference.sources.ids import IdRegistry
+from polystance.inference.sources.items import Item
+from polystance.inference.sources.outlets import OutletRegistry, guess_language
+from polystance.inference.sources.pages import read_page
+from polystance.inference.sources.rows import read_csv, read_json, read_jsonl, read_parquet
+from polystance.inference.sources.texts import clean_text, detect_language, language_code, one_line
+from polystance.inference.sources.webpages import looks_html, read_html
 from polystance.models.records import Article
-
-from .columns import TEXT_NAMES, check_columns, normal
-from .encodings import declared_encoding, decode, detect_encoding, known_encoding
-from .failures import Failure, UnreadableError
-from .files import Source, open_source, read_whole, walk
-from .ids import IdRegistry
-from .items import Item
-from .outlets import OutletRegistry, guess_language
-from .pages import read_page
-from .rows import read_csv, read_json, read_jsonl, read_parquet
-from .texts import clean_text, detect_language, language_code, one_line
-from .webpages import looks_html, read_html
 
 _PAGES = {".txt": "page", ".text": "page", ".md": "markdown", ".markdown": "markdown", ".html": "html",
           ".htm": "html", ".xhtml": "html"}  # fmt: skip
@@ -66,7 +65,9 @@ def read_articles(
     return _read(sources, given, encoding)
 
 
-def _read(sources: list[Source], given: Mapping[str, str], encoding: str | None) -> Iterator[Article | Failure]:
+def _read(
+    sources: list[Source], given: Mapping[str, str], encoding: str | None
+) -> Iterator[Article | Failure]:
     ids = IdRegistry()
     registry = OutletRegistry.shipped()
     any_article = False
@@ -81,7 +82,9 @@ def _read(sources: list[Source], given: Mapping[str, str], encoding: str | None)
                 yield _article(found, source, registry, ids)
     if not any_article:
         why = f" First failure, in {first.source}: {first.reason}." if first else ""
-        raise InputError(f"None of the {len(sources)} files held an article.{why} Check the paths and columns.")
+        raise InputError(
+            f"None of the {len(sources)} files held an article.{why} Check the paths and columns."
+        )
 
 
 def _items(source: Source, given: Mapping[str, str], encoding: str | None) -> Iterator[Item | Failure]:

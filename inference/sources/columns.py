@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from polystance.errors import UsageError
-
-from .dates import to_iso
-from .failures import UnreadableError
-from .items import Item
-from .texts import one_line
+from polystance.inference.sources.dates import to_iso
+from polystance.inference.sources.failures import UnreadableError
+from polystance.inference.sources.items import Item
+from polystance.inference.sources.texts import one_line
 
 # Most telling name first; compared without case, width, spaces, hyphens and underscores.
 _NAMES: dict[str, str] = {
@@ -82,7 +81,9 @@ class ColumnMap:
         for field, known in _NAMES.items():
             if field in fields:
                 continue
-            hit = next((by_normal[n] for n in known.split() if n in by_normal and by_normal[n] not in taken), None)
+            hit = next(
+                (by_normal[n] for n in known.split() if n in by_normal and by_normal[n] not in taken), None
+            )
             if hit is not None:
                 fields[field] = hit
                 taken.add(hit)

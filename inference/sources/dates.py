@@ -45,7 +45,9 @@ _TIME = re.compile(
     r"\s*(?P<zone>Z\b|(?:UTC|GMT)?[+-]\d\d:?\d\d\b|UTC\b|GMT\b)?",
     re.IGNORECASE,
 )
-_COMPACT = re.compile(r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)(?:[T_ ]?(?P<time>\d{4,6})Z?)?")
+_COMPACT = re.compile(
+    r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)(?:[T_ ]?(?P<time>\d{4}(?:\d\d)?)Z?)?"
+)
 
 
 def to_iso(value: object) -> str | None:
@@ -71,7 +73,7 @@ def to_iso(value: object) -> str | None:
         clock = match["time"] or ""
         return _iso(
             int(match["year"]), int(match["month"]), int(match["day"]),
-            *(clock[i : i + 2] or None for i in (0, 2, 4)),
+            hour=clock[:2] or None, minute=clock[2:4] or None, second=clock[4:] or None,
         )  # fmt: skip
     found = find_date(text)
     if found:
@@ -109,7 +111,7 @@ def _read(text: str, match: re.Match[str], *, slashed: bool) -> tuple[str | None
             month, day = day, month
     clock = _TIME.match(text, match.end())
     if clock:
-        iso = _iso(year, month, day, clock["hour"], clock["minute"], clock["second"],
+        iso = _iso(year, month, day, hour=clock["hour"], minute=clock["minute"], second=clock["second"],
                    half=clock["half"] or clock["ampm"] or "", zone=clock["zone"] or "")  # fmt: skip
         if iso:
             return iso, clock.end()
@@ -117,8 +119,8 @@ def _read(text: str, match: re.Match[str], *, slashed: bool) -> tuple[str | None
 
 
 def _iso(
-    year: int, month: int, day: int, hour: str | None = None, minute: str | None = None,
-    second: str | None = None, *, half: str = "", zone: str = "",
+    year: int, month: int, day: int, *, hour: str | None = None, minute: str | None = None,
+    second: str | None = None, half: str = "", zone: str = "",
 ) -> str | None:  # fmt: skip
     """The parts as ISO 8601 if they are a real date and time, else None."""
     try:

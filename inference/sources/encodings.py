@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from .failures import UnreadableError
+from polystance.inference.sources.failures import UnreadableError
 
 SAMPLE_BYTES = 1 << 20
 
@@ -33,6 +33,7 @@ _COMMON = frozenset(
     "這為個國時來們對會發動過說產種後與關報導兩開東業從將長經現實還進點讓應關资与关报导两开东业从将长经现实还进点让应"
     "美俄日月本新社电本报记者表示，。、：；“”「」（）"
 )
+_READABLE = re.compile("[ -~\r\n\t\u4e00-\u9fff\u3001-\u3011\uff01-\uff5e\u2018-\u201d]")
 _WIDE = ("gb18030", "big5hkscs")
 
 
@@ -90,7 +91,8 @@ def decode(data: bytes, *, encoding: str | None = None, declared: str | None = N
         UnreadableError: The bytes are not text, or not in the encoding that was asked for.
     """
     # An encoding that was asked for and doesn't fit must be said; one that we chose is our own guess.
-    name = encoding or detect_encoding(data[:SAMPLE_BYTES], whole=len(data) <= SAMPLE_BYTES, declared=declared)
+    whole = len(data) <= SAMPLE_BYTES
+    name = encoding or detect_encoding(data[:SAMPLE_BYTES], whole=whole, declared=declared)
     try:
         return data.decode(name, "strict" if encoding else "replace")
     except UnicodeDecodeError as error:
@@ -106,12 +108,12 @@ def _decode(sample: bytes, name: str, whole: bool) -> str | None:
 
 def _utf16(sample: bytes) -> str | None:
     """UTF-16 without a mark: the order in which most of the text is ASCII or common Chinese."""
-    best, share = None, 0.7
+    best: str | None = None
+    share = 0.7
     for name in ("utf-16-le", "utf-16-be"):
         text = _decode(sample[: len(sample) // 2 * 2], name, False)
         if text:
-            good = sum(" " <= char <= "~" or char in "\r\n\t" or "\u4e00" <= char <= "\u9fff" or char in _COMMON
-                       for char in text)  # fmt: skip
+            good = len(_READABLE.findall(text))
             if good / len(text) > share:
                 best, share = name, good / len(text)
     return best
@@ -119,7 +121,8 @@ def _utf16(sample: bytes) -> str | None:
 
 def _chinese(sample: bytes, whole: bool) -> str | None:
     """GB18030 or Big5, whichever gives more common Chinese, if that is a fifth of the non-ASCII text."""
-    best, share = None, 0.2
+    best: str | None = None
+    share = 0.2
     for name in _WIDE:
         text = _decode(sample, name, whole)
         wide = [char for char in text[:100_000] if char > "\x7f"] if text else []

@@ -11,12 +11,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from polystance.errors import InputError
-
-from .failures import UnreadableError
-from .texts import clean_text
+from polystance.inference.sources.failures import UnreadableError
+from polystance.inference.sources.texts import clean_text
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -35,8 +34,8 @@ class Source:
     Attributes:
         path: Where it is; None is standard input.
         name: As it was given, or as its folder was, with forward slashes; becomes `Article.source_file`.
-        key: Its path within the folder or glob that was given; made into ids, so that these don't depend
-            on where a corpus lies.
+        key: Its path within the folder or glob that was given; made into ids, so that these
+            don't depend on where a corpus lies.
         suffix: Lower-case suffix with compression taken off, such as ".jsonl".
         packing: "gzip" or "zstd" if the suffix says so.
     """
@@ -72,7 +71,9 @@ def _expand(given: str) -> Iterator[Source]:
         yield Source(None, "-", "stdin", "", None)
         return
     if "://" in given:
-        raise InputError(f"{given!r} is an address: only local files are read. Download it and give its path.")
+        raise InputError(
+            f"{given!r} is an address: only local files are read. Download it and give its path."
+        )
     path = Path(given)
     try:
         exists, folder = path.exists(), path.is_dir()
@@ -92,7 +93,9 @@ def _expand(given: str) -> Iterator[Source]:
         for match in matches:
             yield _source(Path(match), os.path.relpath(match, fixed))
     else:
-        raise InputError(f"{given!r} does not exist. Give a file, a folder, a glob in quotes, or - for stdin.")
+        raise InputError(
+            f"{given!r} does not exist. Give a file, a folder, a glob in quotes, or - for stdin."
+        )
 
 
 def _folder(given: str, top: Path) -> Iterator[Source]:
@@ -105,7 +108,9 @@ def _folder(given: str, top: Path) -> Iterator[Source]:
                 empty = False
                 yield _source(path, os.path.relpath(path, top))
     if empty:
-        raise InputError(f"The folder {given!r} holds no files (hidden ones are skipped). Give another folder.")
+        raise InputError(
+            f"The folder {given!r} holds no files (hidden ones are skipped). Give another folder."
+        )
 
 
 def _source(path: Path, key: str) -> Source:
@@ -123,15 +128,18 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, packed: IO[bytes], packing: str) -> None:
         self._packed = _Counted(packed)
         self._produced = 0
-        self._stream: IO[bytes]
-        if packing == "gzip":
-            self._stream = gzip.GzipFile(fileobj=self._packed, mode="rb")
-        else:
-            import zstandard
+        self._stream = self._gzip() if packing == "gzip" else self._zstd()
 
-            self._stream = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
-                self._packed, read_across_frames=True
-            )
+    def _gzip(self) -> IO[bytes]:
+        return cast(IO[bytes], gzip.GzipFile(fileobj=cast(IO[bytes], self._packed), mode="rb"))
+
+    def _zstd(self) -> IO[bytes]:
+        import zstandard
+
+        unpacker = zstandard.ZstdDecompressor(
+            max_window_size=1 << 27
+        )  # 128 MiB, the most that zstd -T0 -19 makes
+        return cast(IO[bytes], unpacker.stream_reader(cast(IO[bytes], self._packed), read_across_frames=True))
 
     def readable(self) -> bool:
         return True
@@ -146,7 +154,9 @@ class _Unpacked(io.RawIOBase):
             raise UnreadableError(f"the compressed data is damaged or cut off here ({error})") from error
         self._produced += len(chunk)
         if self._produced > RATIO_FREE_BYTES and self._produced > MAX_RATIO * self._packed.count:
-            raise UnreadableError(f"unpacks to more than {MAX_RATIO} times its size; unpack it yourself if sure")
+            raise UnreadableError(
+                f"unpacks to more than {MAX_RATIO} times its size; unpack it yourself if sure"
+            )
         view[: len(chunk)] = chunk
         return len(chunk)
 
@@ -189,7 +199,7 @@ def open_source(source: Source) -> io.BufferedReader:
         raw: IO[bytes] = sys.stdin.buffer if source.path is None else source.path.open("rb")
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror}") from error
-    stream = io.BufferedReader(_Counted(raw), 1 << 16)
+    stream: io.BufferedReader = io.BufferedReader(_Counted(raw), 1 << 16)
     magic = stream.peek(4)[:4]
     packing = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}.get(magic[:2])
     if packing == "zstd" and magic != b"\x28\xb5\x2f\xfd":

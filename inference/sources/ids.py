@@ -33,7 +33,9 @@ class IdRegistry:
 
     def _add(self, name: str) -> bool:
         """True if the name was new."""
-        digest = int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+        digest = int.from_bytes(
+            blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little"
+        )
         if not self._insert(digest or 1):
             return False
         self._count += 1

@@ -38,10 +38,17 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(r"\s*weiter zum vollständigen artikel bei\s+(?P<name>.{2,60}?)\s*$", re.IGNORECASE)
-_QUOTED = re.compile(r"^\s*(?:Quelle|Originally published (?:by|at|on)|(?:本文)?转(?:载)?自|转载自)\s*[:：]?\s*(.{2,40}?)\s*$", re.I)
+_QUOTED = re.compile(
+    r"^\s*(?:Quelle|Originally published (?:by|at|on)|(?:本文)?转(?:载)?自|转载自)\s*[:：]?\s*(.{2,40}?)\s*$",
+    re.I,
+)
 # The caption of a picture that was glued to the paragraph after it: "Infographic: Who mines whatFor decades".
-_CAPTION = re.compile(r"\b(?:Infographic|Infografik|Chart|Grafik|Photo|Image)\s?:\s?[^.!?\n]{3,120}?[a-z)](?=[A-Z][a-z]+ )")
-_GLUED = re.compile(r"(?:(?<=[a-z]{2}[.!?])|(?<=[A-Z]{2}[.!?])|(?<=[%”\"][.!?])|(?<=[.!?][”\"]))(?=[A-Z“\"]\w)")
+_CAPTION = re.compile(
+    r"\b(?:Infographic|Infografik|Chart|Grafik|Photo|Image)\s?:\s?[^.!?\n]{3,120}?[a-z)](?=[A-Z][a-z]+ )"
+)
+_GLUED = re.compile(
+    r"(?:(?<=[a-z]{2}[.!?])|(?<=[A-Z]{2}[.!?])|(?<=[%”\"][.!?])|(?<=[.!?][”\"]))(?=[A-Z“\"]\w)"
+)
 _TEASER = re.compile(r"^(?:Introduction|Summary|导语|摘要)\s*[:：]?\s*(?=\S)")
 _LONG = 280  # a paragraph of this length after "related articles" is article again, not a link
 

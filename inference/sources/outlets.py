@@ -31,9 +31,7 @@ _SYLLABLE = re.compile(
 )
 # English (and French) words that are syllables too: a name of nothing but these says nothing.
 _ALSO_ENGLISH = frozenset(
-    "a an ban bang bin can change chin china dan den die fan fang gang gun he hen hang hue hung in lie line long lung "
-    "man me men mine nine pan pen pin ping pie ran run sang she shun song sun sue sung tan ten tie tin "
-    "wan wang win wing yang you young la le la de".split()
+    ["a", "an", "ban", "bang", "bin", "can", "change", "chin", "china", "dan", "den", "die", "fan", "fang", "gang", "gun", "he", "hen", "hang", "hue", "hung", "in", "lie", "line", "long", "lung", "man", "me", "men", "mine", "nine", "pan", "pen", "pin", "ping", "pie", "ran", "run", "sang", "she", "shun", "song", "sun", "sue", "sung", "tan", "ten", "tie", "tin", "wan", "wang", "win", "wing", "yang", "you", "young", "la", "le", "la", "de"]
 )
 
 

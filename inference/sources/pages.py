@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .dates import find_date
-from .failures import Failure, UnreadableError
-from .feed import find_headers, is_feed, parse_feed
-from .items import Item
-from .noise import clean_body, glued_paragraphs, is_navigation, quoted_outlet, without_teaser
-from .texts import clean_text
+from polystance.inference.sources.dates import find_date, to_iso
+from polystance.inference.sources.failures import Failure, UnreadableError
+from polystance.inference.sources.feed import find_headers, is_feed, parse_feed
+from polystance.inference.sources.items import Item
+from polystance.inference.sources.noise import (
+    clean_body,
+    glued_paragraphs,
+    is_navigation,
+    quoted_outlet,
+    without_teaser,
+)
+from polystance.inference.sources.texts import clean_text
 
 _LABELS = {
     "title": "title", "headline": "title", "标题": "title", "標題": "title",
@@ -22,8 +28,12 @@ _LABELS = {
 _LABELLED = re.compile(r"^\s*([A-Za-z\u4e00-\u9fff]{2,10})\s*[:：]\s*(.+?)\s*$")
 _MAX_DATELINE = 160
 _HEAD_LINES = 12  # a dateline stands among the first lines with text
-_BRACKETS = re.compile(r"【[^】]*】|\[[^\]]{1,40}\]|[\d,.]+\s*(?:People have watched|views?|reads?)\b|阅读\s*[\d万.]+")
-_SOURCE_MARK = re.compile(r"(?:来源|來源|Source|Quelle|稿源|出处)\s*[:：]\s*([^\s|｜,，。;；]{2,30}(?: [A-Z][\w.]+)*)")
+_BRACKETS = re.compile(
+    r"【[^】]*】|\[[^\]]{1,40}\]|[\d,.]+\s*(?:People have watched|views?|reads?)\b|阅读\s*[\d万.]+"
+)
+_SOURCE_MARK = re.compile(
+    r"(?:来源|來源|Source|Quelle|稿源|出处)\s*[:：]\s*([^\s|｜,，。;；]{2,30}(?: [A-Z][\w.]+)*)"
+)
 _BYLINE = re.compile(r"^(?:by|von|作者|记者|記者)\b|(?:published|updated|posted|发布于|更新)", re.IGNORECASE)
 _MARKDOWN = (
     (re.compile(r"^```.*$", re.M), ""),
@@ -53,7 +63,7 @@ def read_page(text: str, source: str, *, markdown: bool = False) -> Iterator[Ite
             text = pattern.sub(replacement, text)
     lines = text.split("\n")
     headers = find_headers(lines)
-    if not fields and is_feed(lines, headers) and not any(is_navigation(line) for line in lines[:2]):
+    if not fields and is_feed(lines, headers):
         for item in parse_feed(lines, headers):
             body = clean_body(item.text)
             if body:
@@ -69,7 +79,7 @@ def _front_matter(text: str) -> tuple[str, dict[str, str]]:
     match = re.match(r"\s*---[ \t]*\n(.{0,5000}?)\n---[ \t]*(?:\n|$)", text, re.DOTALL)
     if not match:
         return text, {}
-    fields = {}
+    fields: dict[str, str] = {}
     for line in match[1].split("\n"):
         key, colon, value = line.partition(":")
         if colon and (field := _LABELS.get(key.strip().casefold())) and (value := value.strip(" \t'\"")):
@@ -106,8 +116,9 @@ def _article(lines: list[str], fields: dict[str, str]) -> Item:
     text = glued_paragraphs(text) if quoted else text
     if not text:
         raise UnreadableError("no article text: only navigation, a headline or adverts")
-    date = find_date(published)[0] if published and find_date(published) else None  # type: ignore[index]
-    return Item(1, text, title, outlet, date, fields.get("url"), fields.get("language"), fields.get("id"))
+    return Item(
+        1, text, title, outlet, to_iso(published), fields.get("url"), fields.get("language"), fields.get("id")
+    )
 
 
 def _labelled_head(lines: list[str], fields: dict[str, str]) -> list[str]:

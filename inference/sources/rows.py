@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, AnyStr
 
-from .columns import ColumnMap
-from .encodings import SAMPLE_BYTES, decode, detect_encoding
-from .failures import Failure, UnreadableError
-from .files import Source, read_whole
-from .items import Item
+from polystance.inference.sources.columns import ColumnMap
+from polystance.inference.sources.encodings import SAMPLE_BYTES, decode, detect_encoding
+from polystance.inference.sources.failures import Failure, UnreadableError
+from polystance.inference.sources.files import Source, read_whole
+from polystance.inference.sources.items import Item
 
 MAX_LINE_BYTES = 100_000_000
 _CONTAINERS = ("articles", "data", "items", "results", "docs", "documents", "rows", "news", "records", "hits")
@@ -29,7 +29,9 @@ class _Rows:
 
     def item(self, row: object, line: int) -> Item | Failure:
         if not isinstance(row, dict):
-            return self.failure(line, f"a row must be an object with named fields, this is {type(row).__name__}")
+            return self.failure(
+                line, f"a row must be an object with named fields, this is {type(row).__name__}"
+            )
         keys = tuple(row)
         columns = self._maps.get(keys)
         if columns is None:
@@ -123,7 +125,10 @@ def lines(stream: io.BufferedReader, encoding: str | None) -> Iterator[tuple[int
         try:
             yield number, raw.decode(plain)
         except UnicodeDecodeError as error:
-            yield number, UnreadableError(f"not {plain} at byte {error.start + 1} of the line; see --encoding")
+            yield (
+                number,
+                UnreadableError(f"not {plain} at byte {error.start + 1} of the line; see --encoding"),
+            )
 
 
 def _limited(stream: IO[AnyStr]) -> Iterator[tuple[int, AnyStr | UnreadableError]]:
@@ -135,7 +140,7 @@ def _limited(stream: IO[AnyStr]) -> Iterator[tuple[int, AnyStr | UnreadableError
             yield number, line
             continue
         newline = "\n" if isinstance(line, str) else b"\n"
-        while line and not line.endswith(newline):  # type: ignore[arg-type]
+        while line and not line.endswith(newline):
             line = stream.readline(MAX_LINE_BYTES)
         yield number, UnreadableError(f"the line is longer than {MAX_LINE_BYTES:,} bytes")
 
@@ -264,7 +269,9 @@ def read_csv(
             _check_header(header, given)
         elif any(cell.strip() for cell in cells):
             if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
-                yield rows.failure(line, f"{len(cells)} cells under {len(header)} columns; quote cells with commas")
+                yield rows.failure(
+                    line, f"{len(cells)} cells under {len(header)} columns; quote cells with commas"
+                )
             else:
                 yield rows.item(dict(zip(header, cells, strict=False)), line)
 
@@ -294,7 +301,9 @@ def _check_header(header: list[str], given: Mapping[str, str]) -> None:
     ColumnMap.guess(header, given)  # raised once for the file and not for every row
 
 
-def read_parquet(source: Source, given: Mapping[str, str], stream: io.BufferedReader) -> Iterator[Item | Failure]:
+def read_parquet(
+    source: Source, given: Mapping[str, str], stream: io.BufferedReader
+) -> Iterator[Item | Failure]:
     """Rows of a Parquet file, in batches, only the columns that are used.
 
     Raises:
@@ -304,7 +313,9 @@ def read_parquet(source: Source, given: Mapping[str, str], stream: io.BufferedRe
     import pyarrow.parquet
 
     if source.path is None or source.packing:
-        raise UnreadableError("Parquet is not read from standard input or a packed file; give the .parquet file")
+        raise UnreadableError(
+            "Parquet is not read from standard input or a packed file; give the .parquet file"
+        )
     stream.close()
     try:
         with pyarrow.parquet.ParquetFile(source.path) as table:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .dates import to_iso
-from .failures import UnreadableError
-from .items import Item
-from .noise import clean_body
-from .texts import clean_text, one_line
+from polystance.inference.sources.dates import to_iso
+from polystance.inference.sources.failures import UnreadableError
+from polystance.inference.sources.items import Item
+from polystance.inference.sources.noise import clean_body
+from polystance.inference.sources.texts import clean_text, one_line
 
 _DATE_KEYS = ("article:published_time", "og:published_time", "datepublished", "publishdate", "pubdate",
               "publish_time", "publishtime", "weibo: article:create_at", "dc.date", "date")  # fmt: skip
@@ -17,7 +17,10 @@ _TITLE_KEYS = ("og:title", "twitter:title", "dc.title")
 _SITE_KEYS = ("og:site_name", "application-name", "dc.publisher", "mediaid")
 _URL_KEYS = ("og:url", "twitter:url")
 _JSON_DATE = re.compile(r'"datePublished"\s*:\s*"([^"]{8,40})"')
-_LOOKS_HTML = re.compile(r"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,500}?-->\s*)*<(?:!doctype html|html|head|body|article|div)\b", re.I | re.S)
+_LOOKS_HTML = re.compile(
+    r"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,500}?-->\s*)*<(?:!doctype html|html|head|body|article|div)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def looks_html(text: str) -> bool:
@@ -39,29 +42,32 @@ def read_html(text: str) -> Item:
     found = bare_extraction(text, with_metadata=True, include_comments=False, include_tables=False)
     body = clean_body(getattr(found, "text", None) or "")
     if not body:
-        raise UnreadableError("no article text found in the HTML; save the article's own page, or its text as .txt")
+        raise UnreadableError(
+            "no article text found in the HTML; save the article's own page, or its text as .txt"
+        )
     declared = _declared(text)
     title = _first(declared, _TITLE_KEYS) or getattr(found, "title", None) or ""
     title = one_line(title)
     head, newline, rest = body.partition("\n")
     if newline and one_line(head) == title:
         body = rest
-    site = _first(declared, _SITE_KEYS) or getattr(found, "sitename", None) or getattr(found, "hostname", None)
-    exact = _JSON_DATE.search(text)
-    published = (
-        to_iso(_first(declared, _DATE_KEYS)) or to_iso(exact[1] if exact else None) or to_iso(getattr(found, "date", None))
+    site = (
+        _first(declared, _SITE_KEYS) or getattr(found, "sitename", None) or getattr(found, "hostname", None)
     )
+    exact = _JSON_DATE.search(text)
+    # trafilatura gives the day only, so what the page declares comes first
+    dates = (_first(declared, _DATE_KEYS), exact[1] if exact else None, getattr(found, "date", None))
+    published = next((iso for iso in map(to_iso, dates) if iso), None)
     url = _first(declared, ("canonical", *_URL_KEYS)) or getattr(found, "url", None)
     return Item(1, body, title, one_line(site) if site else None, published, url)
 
 
 def _declared(text: str) -> dict[str, str]:
-    """What <meta>, <time> and <link rel=canonical> say, keyed in lower case; the first of each name wins."""
-    from lxml import etree, html
+    """What <meta> and <link rel=canonical> say, keyed in lower case; the first of each name wins."""
+    from trafilatura import load_html
 
-    try:
-        page = html.fromstring(text.encode("utf-8"), parser=html.HTMLParser(encoding="utf-8", recover=True))
-    except (etree.LxmlError, ValueError):
+    page = load_html(text)
+    if page is None:
         return {}
     declared: dict[str, str] = {}
     for meta in page.iter("meta"):

@@ -1,0 +1,213 @@
+"""Scores of any predictor on labelled examples, with intervals, and with the controls beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polystance.errors import DataError
+from polystance.models.checkpoint import Checkpoint, load_checkpoint
+from polystance.models.labels import FRAMES, STANCES, TONES
+from polystance.training.controls import Predictor, majority, target_only, tfidf
+from polystance.training.examples import Example, read_examples
+from polystance.training.metrics import (
+    bootstrap_interval,
+    class_f1,
+    expected_calibration_error,
+    macro_f1,
+    micro_f1,
+)
+from polystance.training.prediction import predict_windows
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure from 0 to 1 and its 95% interval (bootstrap over documents)."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f} ({100 * self.low:.1f}-{100 * self.high:.1f})"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one predictor.
+
+    Attributes:
+        rows: Stance labels scored, one per text and target.
+        macro_f1: Stance macro-F1 by slice: "all" and each language.
+        class_f1: F1 of each stance over all rows.
+        calibration_error: Expected calibration error of the stances, by slice.
+    """
+
+    rows: int
+    macro_f1: Mapping[str, Score]
+    class_f1: Mapping[str, float]
+    calibration_error: Mapping[str, float]
+
+
+def evaluate(
+    predictor: Predictor, examples: Sequence[Example], *, draws: int = 1000, seed: int = 0
+) -> Evaluation:
+    """Score stances.
+
+    Args:
+        predictor: Any callable; gets the examples, gives for each a mapping from each of its targets to
+            the probability of each stance.
+        examples: Labelled texts, as `training.examples` reads them.
+        draws: Bootstrap samples of documents.
+
+    Raises:
+        DataError: There is nothing to score, or the predictor left out a target.
+    """
+    predictions = predictor(examples)
+    gold, table, languages, documents = [], [], [], []
+    for example, prediction in zip(examples, predictions, strict=True):
+        for target, label in example.stances.items():
+            if target not in prediction:
+                raise DataError(f"The predictor gave nothing for target {target!r} of {example.id!r}.")
+            gold.append(STANCES.index(label))
+            table.append([prediction[target][stance] for stance in STANCES])
+            languages.append(example.language)
+            documents.append(example.document)
+    if not gold:
+        raise DataError("No example has a stance label: nothing to score.")
+    truth, probability = np.array(gold), np.array(table, dtype=np.float64)
+    guess = probability.argmax(1)
+    scores, errors = {}, {}
+    for part in ("all", *sorted(set(languages))):
+        rows = np.flatnonzero([part in ("all", language) for language in languages])
+        g, p = truth[rows], guess[rows]
+        low, high = bootstrap_interval(
+            lambda i, g=g, p=p: macro_f1(g[i], p[i]),  # type: ignore[misc]
+            [documents[i] for i in rows],
+            draws=draws,
+            seed=seed,
+        )
+        scores[part] = Score(macro_f1(g, p), low, high)
+        errors[part] = expected_calibration_error(g, probability[rows])
+    by_class = dict(zip(STANCES, class_f1(truth, guess, len(STANCES)).tolist(), strict=True))
+    return Evaluation(len(truth), scores, by_class, errors)
+
+
+def checkpoint_predictor(checkpoint: Checkpoint) -> Predictor:
+    """A checkpoint as a predictor of passages: one window each, calibrated."""
+
+    def predict(examples: Sequence[Example]) -> list[dict[str, Mapping[str, float]]]:
+        rows = []
+        for example, logits in zip(
+            examples, predict_windows(checkpoint.model, checkpoint.encoder, examples), strict=True
+        ):
+            row: dict[str, Mapping[str, float]] = {}
+            for target, values in logits.stances.items():
+                p = checkpoint.settings.calibration.softmax("stance", values, example.language)
+                row[target] = dict(zip(STANCES, p.tolist(), strict=True))
+            rows.append(row)
+        return rows
+
+    return predict
+
+
+@dataclass(frozen=True)
+class DatasetEvaluation:
+    """A checkpoint on one split, beside the controls. `texts`: texts in the split."""
+
+    dataset: str
+    split: str
+    checkpoint: str
+    texts: int
+    stance: Mapping[str, Evaluation]
+    tone: Mapping[str, Score] = field(default_factory=dict)
+    frames: Mapping[str, Score] = field(default_factory=dict)
+
+    def to_json(self, path: Path) -> None:
+        data: dict[str, Any] = asdict(self)
+        path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+
+    def table(self) -> Table:
+        """For a terminal: a row per predictor, figures times 100."""
+        from rich.table import Table
+
+        first = next(iter(self.stance.values()))
+        table = Table(
+            title=f"{self.dataset} {self.split}: stance macro-F1 (95% interval), {first.rows} labels"
+        )
+        table.add_column("")
+        slices = list(first.macro_f1)
+        for name in (*slices, *STANCES, "ECE"):
+            table.add_column(name, justify="right")
+        for name, result in self.stance.items():
+            table.add_row(
+                name,
+                *(str(result.macro_f1[s]) for s in slices),
+                *(f"{100 * result.class_f1[s]:.0f}" for s in STANCES),
+                f"{100 * result.calibration_error['all']:.1f}",
+            )
+        tone, frames = self.tone.get("all"), self.frames.get("all")
+        table.caption = f"tone macro-F1 {tone}; frames micro-F1 {frames}"
+        return table
+
+
+def evaluate_dataset(
+    data: Path,
+    name: str = "country-news",
+    split: str = "test",
+    model: str | Path | None = None,
+    *,
+    controls: bool = True,
+) -> DatasetEvaluation:
+    """Score a checkpoint on a split of a data set in `data`, controls fitted on its train split."""
+    examples = read_examples(data, name, split)
+    checkpoint = load_checkpoint(model)
+    predictors: dict[str, Predictor] = {checkpoint.settings.name: checkpoint_predictor(checkpoint)}
+    if controls:
+        train = read_examples(data, name, "train")
+        predictors["TF-IDF + linear"] = tfidf(train, read_examples(data, name, "dev"))
+        predictors["target only"] = target_only(train)
+        predictors["majority"] = majority(train)
+    return DatasetEvaluation(
+        dataset=name,
+        split=split,
+        checkpoint=checkpoint.digest(),
+        texts=len(examples),
+        stance={key: evaluate(predictor, examples) for key, predictor in predictors.items()},
+        **_document_scores(checkpoint, examples),
+    )
+
+
+def _document_scores(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[str, dict[str, Score]]:
+    predictions = predict_windows(checkpoint.model, checkpoint.encoder, examples)
+    settings = checkpoint.settings
+    threshold = np.array([settings.frame_thresholds[f] for f in FRAMES])
+    tone: dict[str, Score] = {}
+    frames: dict[str, Score] = {}
+    for part in ("all", *sorted({e.language for e in examples})):
+        chosen = [(e, p) for e, p in zip(examples, predictions, strict=True) if part in ("all", e.language)]
+        toned = [(e, p) for e, p in chosen if e.tone]
+        if toned:
+            gold = np.array([TONES.index(e.tone or "") for e, _ in toned])
+            guess = np.array([int(p.tone.argmax()) for _, p in toned])
+            documents = [e.document for e, _ in toned]
+            interval = bootstrap_interval(lambda i, g=gold, p=guess: macro_f1(g[i], p[i]), documents)  # type: ignore[misc]
+            tone[part] = Score(macro_f1(gold, guess), *interval)
+        framed = [(e, p) for e, p in chosen if e.frames is not None]
+        if framed:
+            marked = np.array([[f in (e.frames or ()) for f in FRAMES] for e, _ in framed])
+            found = np.array(
+                [settings.calibration.sigmoid(p.frames, e.language) >= threshold for e, p in framed]
+            )
+            documents = [e.document for e, _ in framed]
+            interval = bootstrap_interval(lambda i, g=marked, p=found: micro_f1(g[i], p[i]), documents)  # type: ignore[misc]
+            frames[part] = Score(micro_f1(marked, found), *interval)
+    return {"tone": tone, "frames": frames}
