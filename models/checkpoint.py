@@ -30,6 +30,20 @@ if TYPE_CHECKING:
 DEFAULT: Final = "polystance-mini"
 SETTINGS_FILE: Final = "polystance.json"
 FORMAT: Final = 1
+_BERT: Final = {
+    "unk_token": "[UNK]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
+_ROBERTA: Final = {
+    "unk_token": "<unk>",
+    "pad_token": "<pad>",
+    "cls_token": "<s>",
+    "sep_token": "</s>",
+    "mask_token": "<mask>",
+}
 _BUNDLED: Final = Path(__file__).parent / "checkpoints"
 
 
@@ -218,9 +232,12 @@ def make_encoder(tokenizer: Tokenizer, simplify: bool = True) -> WindowEncoder:
 
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    roberta = tokenizer.token_to_id("[CLS]") is None
-    cls, sep = ("<s>", "</s>") if roberta else ("[CLS]", "[SEP]")
-    return WindowEncoder(tokenizer, cls=cls, sep=sep, simplify=simplify)
+    names = _ROBERTA if _is_roberta(tokenizer) else _BERT
+    return WindowEncoder(tokenizer, cls=names["cls_token"], sep=names["sep_token"], simplify=simplify)
+
+
+def _is_roberta(tokenizer: Tokenizer) -> bool:
+    return tokenizer.token_to_id("[CLS]") is None
 
 
 def save_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, settings: Settings, out: Path) -> None:
@@ -239,11 +256,7 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, settings: Sett
     tokenizer.save(str(out / "tokenizer.json"))
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "unk_token": "[UNK]",
-        "pad_token": "[PAD]",
-        "cls_token": "[CLS]",
-        "sep_token": "[SEP]",
-        "mask_token": "[MASK]",
+        **(_ROBERTA if _is_roberta(tokenizer) else _BERT),
         "additional_special_tokens": list(MARKERS),
         "model_max_length": int(model.config.max_position_embeddings),
         "clean_up_tokenization_spaces": False,

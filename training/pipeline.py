@@ -81,6 +81,8 @@ def load_data(recipe: Recipe, data: Path) -> tuple[list[tuple[Example, float]], 
     for part in recipe.data:
         examples = read_examples(data / "data", part.name, part.split)
         kept = [e for e in examples if e.document not in held and e.text not in held]
+        if part.neutral < 1:
+            kept = [e for e in kept if set(e.stances.values()) != {"neutral"} or rng.random() < part.neutral]
         rng.shuffle(kept)
         train += [(e, part.weight) for e in kept[: part.limit or None]] * part.repeat
         log.info(

@@ -26,6 +26,8 @@ class DataConfig:
         weight: Of its stance labels in the loss; less for labels of another convention.
         repeat: Times that each example appears in an epoch.
         limit: Examples taken, drawn at random with the recipe's seed; 0 takes all.
+        neutral: Share kept of the texts in which every stance is neutral: most of the news, and the
+            least to learn from.
     """
 
     name: str
@@ -33,6 +35,7 @@ class DataConfig:
     weight: float = 1.0
     repeat: int = 1
     limit: int = 0
+    neutral: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,121 @@
+"""The commands as users run them, and what they say about bad input."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+ZH = "中方强烈谴责美方滥用国家安全概念，称其严重损害全球产业链。"
+
+
+def polystance(*args: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "polystance", *map(str, args)],
+        capture_output=True, text=True, input=stdin, timeout=240, check=False,
+    )  # fmt: skip
+
+
+def png() -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
+    body = zlib.compress(b"\0" + b"\xff\x00\x7f" * 8 * 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def test_version_and_help() -> None:
+    assert polystance("--version").stdout.startswith("polystance 0.")
+    for command in ("run", "classify", "compare", "explain", "train", "evaluate"):
+        result = polystance(command, "--help")
+        assert result.returncode == 0
+        assert "Usage" in result.stdout
+
+
+def test_bad_input_becomes_failures_that_say_what_to_do(tmp_path: Path) -> None:
+    news = tmp_path / "news"
+    news.mkdir()
+    (news / "empty.txt").touch()
+    (news / "broken.jsonl").write_text('{"text": "Japan signed."}\n{"text": \n', encoding="utf-8")
+    (news / "columns.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    (news / "gb.txt").write_bytes(f"标题一则\n\n{ZH * 5}\n".encode("gb18030"))
+    (news / "photo.txt").write_bytes(png())
+    (news / "plain.txt").write_text("The weather stayed mild all week.\n", encoding="utf-8")
+    long = "The United States praised the plan. " * 1400
+    (news / "long.jsonl").write_text(json.dumps({"id": "long", "text": long}), encoding="utf-8")
+    out = tmp_path / "out"
+    result = polystance("classify", news, "-o", out)
+    assert result.returncode == 0, result.stderr
+    assert "4 inputs failed" in result.stderr
+    failures = {
+        (f["source"].rsplit("/", 1)[-1], f["line"]): f["reason"]
+        for f in map(json.loads, (out / "failures.jsonl").read_text(encoding="utf-8").splitlines())
+    }
+    assert set(failures) == {
+        ("empty.txt", None),
+        ("broken.jsonl", 2),
+        ("columns.csv", None),
+        ("photo.txt", None),
+    } or {name for name, _ in failures} == {"empty.txt", "broken.jsonl", "columns.csv", "photo.txt"}
+    by_name = {name: reason for (name, _), reason in failures.items()}
+    assert "empty" in by_name["empty.txt"]
+    assert "--column text=" in by_name["columns.csv"]
+    articles = {
+        a["source_file"].rsplit("/", 1)[-1]: a for a in pq.read_table(out / "articles.parquet").to_pylist()
+    }
+    assert articles["gb.txt"]["text_language"] == "zh"
+    assert articles["long.jsonl"]["tokens"] > 8_000  # every token is read
+    assert articles["long.jsonl"]["windows"] > 30
+    named = {s["article_id"] for s in pq.read_table(out / "stances.parquet").to_pylist()}
+    assert articles["plain.txt"]["article_id"] not in named
+    strict = polystance("classify", news, "-o", out, "--strict")
+    assert strict.returncode == 3
+    assert "failures.jsonl" in strict.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["classify", "{news}", "-o", "{out}", "-t", "XX"], 1, "Did you mean"),
+        (["classify", "{news}/nothing.txt", "-o", "{out}"], 2, "does not exist"),
+        (["classify", "{news}", "-o", "{out}", "--column", "body"], 1, "--column text=body"),
+        (["classify", "{news}", "-o", "{out}", "--min-confidence", "2"], 1, "from 0 to 1"),
+        (["classify", "{news}", "-o", "{out}", "--model", "/no/where"], 1, "Bundled: polystance-mini"),
+        (["classify", "{news}", "-o", "{out}", "--device", "abacus"], 1, "auto, cpu"),
+        (["compare", "{news}", "-o", "{out}"], 1, "polystance classify"),
+        (["run", "{news}", "-o", "{out}"], 1, "The labels are in"),
+        (["train", "no.toml", "--data", "{news}", "-o", "{out}"], 1, "training/recipes"),
+    ],
+)  # fmt: skip
+def test_errors_name_the_next_step(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
+    news = tmp_path / "news"
+    news.mkdir()
+    (news / "a.txt").write_text("Washington praised Tokyo, the White House said.\n", encoding="utf-8")
+    result = polystance(*(a.format(news=news, out=tmp_path / "out") for a in arguments))
+    assert result.returncode == code, result.stderr
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_explain_marks_the_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps({"title": "稀土", "text": ZH}, ensure_ascii=False).encode()))
+    result = polystance("explain", path, "-t", "US", "-t", "俄罗斯")
+    assert result.returncode == 0, result.stderr
+    assert "United States" in result.stdout
+    assert "Russia" in result.stdout
+    assert ZH[:10] in result.stdout.replace("\n", "")
+
+
+def test_standard_input_is_read(tmp_path: Path) -> None:
+    result = polystance("classify", "-", "-o", tmp_path / "out", stdin=json.dumps({"text": ZH}) + "\n")
+    assert result.returncode == 0, result.stderr
+    assert pq.read_table(tmp_path / "out" / "stances.parquet").num_rows == 2
