@@ -78,7 +78,9 @@ def view(comparison: Comparison) -> dict[str, Any]:
     """Everything that the template shows, by the name it has there."""
     groups = comparison.groups
     adjectives = tuple(wording.adjective(group) for group in groups)
-    table = comparison.table.sort_values("gap", na_position="last", kind="stable")
+    # Targets with enough articles and outlets first: a wide gap between a few texts would lead the eye astray.
+    table = comparison.table.assign(thin=comparison.table["caveats"] != "")
+    table = table.sort_values(["thin", "gap"], na_position="last", kind="stable")
     # The busiest targets, from the widest gap downwards to the widest upwards, in every chart.
     charted = table[table["target"].isin(comparison.table["target"].head(MOST_TARGETS))]
     shown = charted["target"].tolist()

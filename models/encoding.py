@@ -25,8 +25,7 @@ from polystance.models.sentences import split_sentences
 from polystance.models.targets import target_name
 
 _PLACEHOLDER = MARKERS[0]
-# Text that looks like a special token must not become one.
-_SPECIAL = re.compile(r"\[(?=(?:T\d|CLS|SEP|PAD|UNK|MASK)\])")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a pair; tokenizers refuses strings that hold one
 MAX_NAME_TOKENS = 24  # of a free-text target in the header
 
 
@@ -88,12 +87,19 @@ class WindowEncoder:
         self.marker_ids = tuple(self._id(marker) for marker in MARKERS)
         self._cls, self._sep = self._id(cls), self._id(sep)
         self._names: dict[tuple[str, str], tuple[int, ...]] = {}
+        added = tokenizer.get_added_tokens_decoder().values()
+        names = [t.content for t in added if t.special and len(t.content) > 1]
+        self._special = re.compile("|".join(f"{re.escape(n[0])}(?={re.escape(n[1:])})" for n in names))
 
     def _id(self, token: str) -> int:
         index = self.tokenizer.token_to_id(token)
         if index is None:
             raise ValueError(f"The tokenizer has no token {token!r}; add it before encoding.")
         return int(index)
+
+    def _plain(self, text: str) -> str:
+        """`text` for the tokenizer: what looks like a special token must not become one."""
+        return _SURROGATE.sub("\ufffd", self._special.sub(r"\g<0> ", text))
 
     def sentences(
         self,
@@ -119,7 +125,7 @@ class WindowEncoder:
                 for start, end in sentence_spans if in_title else split_sentences(text):
                     inside = [m for m in left if start <= m.start < end]
                     spans.append((number, start, end, in_title, inside))
-                    marked.append(_mark(prepared, start, end, inside))
+                    marked.append(self._mark(prepared, start, end, inside))
         encoded = self.tokenizer.encode_batch(marked, add_special_tokens=False)
         results: list[list[Sentence]] = [[] for _ in articles]
         placeholder = self.marker_ids[0]
@@ -134,7 +140,7 @@ class WindowEncoder:
         """Token ids of the name of a target in the header."""
         key = (target, language)
         if key not in self._names:
-            name = _SPECIAL.sub("[ ", target_name(target, language))
+            name = self._plain(target_name(target, language))
             name = to_simplified(name) if self.simplify else name
             self._names[key] = tuple(
                 self.tokenizer.encode(name, add_special_tokens=False).ids[:MAX_NAME_TOKENS]
@@ -188,11 +194,10 @@ class WindowEncoder:
             tuple(ids), tuple(targets), tuple(header), tuple(tuple(mentions[t]) for t in targets)
         )
 
-
-def _mark(text: str, start: int, end: int, mentions: Sequence[Mention]) -> str:
-    parts, previous = [], start
-    for mention in mentions:
-        parts += [_SPECIAL.sub("[ ", text[previous : mention.start]), _PLACEHOLDER]
-        previous = mention.start
-    parts.append(_SPECIAL.sub("[ ", text[previous:end]))
-    return "".join(parts)
+    def _mark(self, text: str, start: int, end: int, mentions: Sequence[Mention]) -> str:
+        parts, previous = [], start
+        for mention in mentions:
+            parts += [self._plain(text[previous : mention.start]), _PLACEHOLDER]
+            previous = mention.start
+        parts.append(self._plain(text[previous:end]))
+        return "".join(parts)

@@ -10,12 +10,14 @@ import re
 from typing import Final
 
 _CLOSERS: Final = "”’\"'）)】」』》]"
-# A boundary is a line break, Chinese end punctuation, or Latin end punctuation before blank and a start.
+# A boundary is a line break, Chinese end punctuation, marks of both scripts before Chinese, or Latin end
+# punctuation before blank and a start (so none in https://a.example/?b, nor in "No!" she said).
 _BOUNDARY: Final = re.compile(
     rf"""
     \s*\n\s*
-    | (?<=[。！？!?；…])(?<!\.)[{re.escape(_CLOSERS)}]*\s*(?=[^\s{re.escape(_CLOSERS)}。！？!?；…])
-    | (?<=[.!?])[{re.escape(_CLOSERS)}]*\s+(?=["'“‘(\[]?[A-Z0-9\u3400-\u9fff-])
+    | (?<=[。！？；])[{re.escape(_CLOSERS)}]*\s*(?=[^\s{re.escape(_CLOSERS)}。！？!?；…])
+    | (?<=[!?…])[{re.escape(_CLOSERS)}]*\s*(?=[\u2e80-\ud7ff\uf900-\ufaff])
+    | (?<=[.!?…])[{re.escape(_CLOSERS)}]*\s+(?=["'“‘(\[]?[A-Z0-9\u3400-\u9fff-])
     """,
     re.VERBOSE,
 )

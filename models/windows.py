@@ -37,16 +37,15 @@ def make_windows(
     Sentences are never split unless a single one is too long for a window. Windows are filled evenly,
     so that a long article doesn't end in a window of one sentence.
     """
-    parts = [
-        tuple(targets[i : i + MAX_TARGETS_PER_PASS]) for i in range(0, len(targets), MAX_TARGETS_PER_PASS)
-    ] or [()]
+    parts = _parts(encoder, targets, language, limit)
     header = max(encoder.header_length(part, language) for part in parts)
-    title = [s.slice(0, limit // _TITLE_SHARE) for s in sentences if s.in_title]
-    overlong = [s for s in sentences if s.in_title and len(s.ids) > limit // _TITLE_SHARE]
+    share = limit // _TITLE_SHARE
+    title = [s.slice(0, share) for s in sentences if s.in_title]
+    overlong = [s for s in sentences if s.in_title and len(s.ids) > share]
     room = limit - header - sum(len(s.ids) for s in title)
     body: list[Sentence] = []
     # What a very long title has beyond its share is read as body text.
-    rest = [s.slice(limit // _TITLE_SHARE, len(s.ids)) for s in overlong]
+    rest = [s.slice(share, len(s.ids)) for s in overlong]
     for sentence in (*rest, *(s for s in sentences if not s.in_title)):
         body += [sentence.slice(i, i + room) for i in range(0, len(sentence.ids), room)]
     groups = _fill(body, room)
@@ -56,6 +55,21 @@ def make_windows(
         passes = tuple(encoder.window(inside, part, language) for part in parts)
         windows.append(Window(inside, passes, sum(len(s.ids) for s in inside)))
     return windows
+
+
+def _parts(
+    encoder: WindowEncoder, targets: Sequence[str], language: str, limit: int
+) -> list[tuple[str, ...]]:
+    """Targets by pass: eight, or fewer where long free texts would take more than half of the window."""
+    parts: list[tuple[str, ...]] = [()]
+    for target in targets:
+        longer = (*parts[-1], target)
+        fits = len(longer) <= MAX_TARGETS_PER_PASS and encoder.header_length(longer, language) <= limit // 2
+        if fits or not parts[-1]:
+            parts[-1] = longer
+        else:
+            parts.append((target,))
+    return parts
 
 
 def _fill(body: Sequence[Sentence], room: int) -> list[list[Sentence]]:

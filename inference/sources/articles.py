@@ -23,8 +23,10 @@ from polystance.models.records import Article
 
 _PAGES = {".txt": "page", ".text": "page", ".md": "markdown", ".markdown": "markdown", ".html": "html",
           ".htm": "html", ".xhtml": "html"}  # fmt: skip
-_TABLES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "csv", ".tab": "csv",
-           ".parquet": "parquet", ".pq": "parquet"}  # fmt: skip
+_TABLES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "csv",
+           ".tab": "csv", ".parquet": "parquet", ".pq": "parquet"}  # fmt: skip
+
+_HOSTS = ("portal", "aggregator")  # they publish others: an outlet named beside their address is not theirs
 
 
 def read_articles(
@@ -140,7 +142,7 @@ def _sniff(head: bytes, encoding: str | None) -> str:
         return "parquet"
     name = encoding or detect_encoding(head)
     start = head.decode(name, "replace").lstrip("\ufeff \t\r\n")
-    if start.startswith(("{", "[")):
+    if re.match(r'\{\s*["}]|\[\s*[\]{]', start):  # and not "[Update] A headline"
         return "json"  # whose reader also knows one object a line
     lines = start.splitlines()
     header = lines[0].casefold() if len(lines) > 1 else ""
@@ -160,6 +162,9 @@ def _article(item: Item, source: Source, registry: OutletRegistry, ids: IdRegist
     summary = title_language == "zh" and language == "en"
     outlet = registry.lookup(name, url, language=None if summary else language)
     outlet_language = outlet.language if outlet else guess_language(name, url)
+    if outlet and name and outlet.kind in _HOSTS and registry.lookup(name) is None:
+        outlet_language = guess_language(name, None) or outlet.language
+        outlet = None
     if outlet_language is None and not summary:
         outlet_language = language
     place = f"{source.key}:{item.position}"

@@ -19,10 +19,13 @@ _NAMES: dict[str, str] = {
     "text": "text body content article articletext articlebody fulltext maintext story newscontent plaintext "
     "正文 内容 全文 文章 新闻内容 文章内容 新闻正文 文本 內容 新聞內容 文章內容 新聞正文 summary description "
     "abstract 摘要 简介",
-    "title": "title headline articletitle newstitle heading subject 标题 標題 题目 新闻标题 文章标题 新聞標題",
-    "outlet": "outlet source media publisher publication newspaper sourcename medianame sitename site website "
+    "title": "title headline articletitle newstitle heading subject 标题 標題 题目 新闻标题 "
+    "文章标题 新聞標題",
+    "outlet": "outlet source media publisher publication newspaper sourcename medianame sitename site "
+    "website "
     "来源 媒体 媒体名称 新闻来源 文章来源 出处 來源 媒體 新聞來源 报纸 网站",
-    "date": "date published publishtime publishedat publisheddate publishdate publicationdate pubdate pubtime "
+    "date": "date published publishtime publishedat publisheddate publishdate publicationdate pubdate "
+    "pubtime "
     "datetime datepublished time timestamp createdat 日期 时间 发布时间 发布日期 发表时间 發布時間 發佈時間 "
     "時間 发表日期 出版日期",
     "url": "url link href articleurl pageurl permalink uri 链接 网址 原文链接 鏈接 連結 網址",

@@ -41,7 +41,7 @@ def known_encoding(name: str) -> str | None:
     """Python's name of a text encoding, widened where the narrow one loses characters; None if unknown."""
     try:
         info = codecs.lookup(name)
-        b"".decode(info.name)  # bytes-to-bytes codecs such as "hex" are no text encodings
+        b"0000".decode(info.name, "replace")  # bytes-to-bytes codecs such as "hex" are no text encodings
     except (LookupError, ValueError):
         return None
     return {"gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs"}.get(info.name, info.name)
@@ -70,17 +70,16 @@ def detect_encoding(sample: bytes, *, whole: bool = False, declared: str | None 
         if sample.startswith(bom):
             return name
     if b"\x00" in sample:
-        wide = _utf16(sample)
-        if wide:
+        if wide := _utf16(sample):
             return wide
         if sample.count(0) * 20 > len(sample):
             raise UnreadableError("not text: it is full of zero bytes; give a text file")
     controls = sum(sample.count(byte) for byte in (*range(1, 9), *range(14, 27), *range(28, 32)))
     if controls * 50 > len(sample):
         raise UnreadableError("not text: it is full of control characters; give a text file")
-    for name in ("utf-8", declared):
-        if name and _decode(sample, name, whole) is not None:
-            return name
+    for candidate in ("utf-8", declared):
+        if candidate and _decode(sample, candidate, whole) is not None:
+            return candidate
     return _chinese(sample, whole) or _guess(sample)
 
 

@@ -13,12 +13,12 @@ _EDGE = re.compile(rf"^[\s{_SEPARATORS},，:：]+|[\s{_SEPARATORS},，:：]+$")
 _LEADING = re.compile(rf"^\s*[{_SEPARATORS}]|^\s+(?=\S)")
 _TRAILING = re.compile(rf"[{_SEPARATORS}]\s*$|(?<=\S)\s+$")
 _SENTENCE_END = re.compile(r"[.!?。！？…]$")
-_CITATIONS = re.compile(r"\s*(?:\[\d{1,3}(?:\s*[,，、–-]\s*\d{1,3})*\])+")
+_CITATIONS = re.compile(r"[ \t]{0,3}(?:\[\d{1,3}(?:\s*[,，、–-]\s*\d{1,3})*\])+")
 _SUMMARY = re.compile(r"^(?:Core Viewpoint|Core Insights?|Core View|核心观点)\s*[-–—:：]\s*")
-# "Group 2: Deals - First point [4]. - Second point": headings and points were lines before the page lost them.
+# "Group 2: Deals - First point [4]. - Second point": line breaks before these were lost.
 _HEADING = re.compile(r"(?<=[.!?])\s+(?=Group \d{1,2}:)")
 _POINT = re.compile(r"(?<=[.!?])\s+-\s+(?=[A-Z\"“])")
-_FIRST_POINT = re.compile(r"^(Group \d{1,2}:[^.\n]{1,150}?)\s+-\s+(?=[A-Z\"“])", re.MULTILINE)
+_FIRST_POINT = re.compile(r"^(Group \d{1,2}:[^\n]{1,150}?)\s+-\s+(?=[A-Z\"“])", re.MULTILINE)
 _VAGUE = re.compile(
     r"\b\d{1,2} ?(?:minutes?|mins?|hours?|hrs?|days?|weeks?) ago\b|\b(?:yesterday|today)\b(?: \d{1,2}:\d\d)?|"
     r"\d{1,2}\s*(?:分钟|小时|天|周|分鐘|小時)前|(?:今天|昨天|前天|刚刚)(?:\s*\d{1,2}:\d\d)?|"
@@ -96,7 +96,7 @@ def is_feed(lines: list[str], headers: list[Header]) -> bool:
 
 
 def clean_summary(text: str) -> str:
-    """A body without citation marks like [1][3] and without "Core Viewpoint -"; its points on their own lines."""
+    """A body without citation marks like [1][3] and without "Core Viewpoint -"; its points on own lines."""
     text = _SUMMARY.sub("", _CITATIONS.sub("", text).strip())
     text = _POINT.sub("\n", _HEADING.sub("\n", text))
     return _FIRST_POINT.sub(r"\1\n", text)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 _NAVIGATION = re.compile(
-    r"^\s*(?:your current location( is)?\b|you are here\b|home\s*[>»›/]|首页\s*[>»›/]|当前位置|您的位置|您当前的位置|"
-    r"(?:skip to (?:main )?content|menu|search|search documents|subscribe|sign in|log ?in|advertisement|werbung|"
+    r"^\s*(?:your current location( is)?\b|you are here\b|home\s*[>»›/]|首页\s*[>»›/]|"
+    r"当前位置|您的位置|您当前的位置|"
+    r"(?:skip to (?:main )?content|menu|search|search documents|subscribe|sign in|log ?in|advertisement|"
+    r"werbung|"
     r"anzeige|广告|登录|注册|share|print|back to top|返回顶部|字号|打印|收藏|分享|搜索|"
     r"aktien|werte in diesem artikel)\s*[:：]?\s*$)",
     re.IGNORECASE,
@@ -14,23 +16,28 @@ _NAVIGATION = re.compile(
 # A section that starts here is no part of the article; alone on its line but for punctuation and a count.
 _SECTION = re.compile(
     r"^\W*(?:related (?:articles?|news|stories|posts|links|topics|reading)|popular (?:articles?|news|posts)|"
-    r"most (?:read|popular|viewed)|recommended(?: for you| reading)?|you (?:may|might) also like|see also|read more|"
+    r"most (?:read|popular|viewed)|recommended(?: for you| reading)?|you (?:may|might) also like|see also|"
+    r"read more|"
     r"more (?:from|on|stories)\b.{0,40}|trending(?: now)?|editor'?s picks?|latest news|webmaster recommended|"
     r"comments?|leave a (?:comment|reply)|share this(?: article)?|"
     r"相关(?:阅读|文章|新闻|推荐|报道|链接)|相關(?:閱讀|文章|新聞|報導)|推荐阅读|推薦閱讀|延伸阅读|延伸閱讀|热门(?:文章|新闻|推荐)|"
     r"熱門(?:文章|新聞)|猜你喜欢|更多(?:新闻|文章|阅读)|网友评论|发表评论|最新评论|上一篇.{0,80}|下一篇.{0,80}|"
-    r"meistgelesen|mehr zum thema|nachrichten zu .{1,80}|ausgewählte hebelprodukte.{0,80})\W*(?:\(?\d+\)?)?\s*$",
+    r"meistgelesen|mehr zum thema|nachrichten zu .{1,80}|"
+    r"ausgewählte hebelprodukte.{0,80})\W*(?:\(?\d+\)?)?\s*$",
     re.IGNORECASE,
 )
 # A paragraph that starts like this ends the article, whatever follows.
 _LAST = re.compile(
-    r"^\W*(?:risk warning and disclaimer|risk (?:warning|disclosure)\s*[:：]|disclaimer\s*(?:[:：]|$)|免责声明|免責聲明|"
-    r"风险提示|風險提示|风险及免责|版权声明|版權聲明|郑重声明|特别声明|copyright\s*(?:©|\(c\)|\d)|©\s*\d|all rights reserved|"
+    r"^\W*(?:risk warning and disclaimer|risk (?:warning|disclosure)\s*[:：]|"
+    r"disclaimer\s*(?:[:：]|$)|免责声明|免責聲明|"
+    r"风险提示|風險提示|风险及免责|版权声明|版權聲明|郑重声明|特别声明|"
+    r"copyright\s*(?:©|\(c\)|\d)|©\s*\d|all rights reserved|"
     r"weiter zum vollständigen artikel|quelle\s*:\s*\S.{0,60}$|bildquellen?\s*:)",
     re.IGNORECASE,
 )
 _LINE = re.compile(
-    r"^\s*(?:very good!?\s*\(\d+\)|\d+\s*people have (?:watched|read).*|(?:责任编辑|責任編輯|责编|编辑)\s*[:：].{0,30}|"
+    r"^\s*(?:very good!?\s*\(\d+\)|\d+\s*people have (?:watched|read).*|"
+    r"(?:责任编辑|責任編輯|责编|编辑)\s*[:：].{0,30}|"
     r"[（(](?:责任编辑|编辑|責任編輯|责编)\s*[:：].{0,30}[)）]|werbung|anzeige|advertisement|广告|aktien|"
     r"werte in diesem artikel|(?:name)?hebelkoemittent|namehebelkoemittent|"
     r"(?:[\d.,]+\s+[A-Z]{3}\s+)?-?[\d.,]+\s+[A-Z]{3}\s+-?[\d.,]+\s*%|"
@@ -50,12 +57,13 @@ _GLUED = re.compile(
     r"(?:(?<=[a-z]{2}[.!?])|(?<=[A-Z]{2}[.!?])|(?<=[%”\"][.!?])|(?<=[.!?][”\"]))(?=[A-Z“\"]\w)"
 )
 _TEASER = re.compile(r"^(?:Introduction|Summary|导语|摘要)\s*[:：]?\s*(?=\S)")
+_TAIL = 300  # patterns see this much of a line, so that a line of megabytes costs no more than others
 _LONG = 280  # a paragraph of this length after "related articles" is article again, not a link
 
 
 def is_navigation(line: str) -> bool:
     """True for a line of the page's frame: where one is, menus, a search box."""
-    return bool(_NAVIGATION.match(line))
+    return bool(_NAVIGATION.match(line[:_TAIL]))
 
 
 def clean_body(text: str) -> str:
@@ -68,21 +76,21 @@ def clean_body(text: str) -> str:
     lines = [line.strip() for line in text.split("\n")]
     skipping = False
     for number, line in enumerate(lines):
-        continues = _CONTINUES.search(line)
+        continues = _CONTINUES.search(line[-_TAIL:])
         if continues:
-            line = line[: continues.start()].rstrip()  # noqa: PLW2901
+            line = line[: len(line) - len(continues[0])].rstrip()  # noqa: PLW2901
             if line:
                 kept.append(line)
             break
-        if kept and _LAST.match(line):
+        if kept and _LAST.match(line[:_TAIL]):
             break
-        if _SECTION.match(line) and (kept or number == 0):
+        if len(line) <= _TAIL and _SECTION.match(line) and (kept or number == 0):
             skipping = True
             continue
         if skipping and len(line) < _LONG:
             continue
         skipping = False
-        if line and not _LINE.match(line):
+        if line and (len(line) > _TAIL or not _LINE.match(line)):
             kept.append(line)
     return "\n".join(kept)
 
@@ -90,10 +98,10 @@ def clean_body(text: str) -> str:
 def quoted_outlet(lines: list[str]) -> str | None:
     """The outlet that a portal page says it only quotes, None for a page of its own."""
     for line in reversed(lines):
-        found = _CONTINUES.search(line)
+        found = _CONTINUES.search(line[-_TAIL:])
         if found:
             return found["name"]
-        match = _QUOTED.match(line)
+        match = _QUOTED.match(line[:_TAIL])
         if match:
             return match[1]
     return None

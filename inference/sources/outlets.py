@@ -1,4 +1,4 @@
-"""The outlet registry: which publisher a name or an address belongs to, and in which language it publishes."""
+"""The outlet registry: whose a name or an address is, and in which language that publisher writes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,13 @@ _SYLLABLE = re.compile(
     r"a|e|ai|ei|ao|ou|an|en|ang|er)"
 )
 # English (and French) words that are syllables too: a name of nothing but these says nothing.
-_ALSO_ENGLISH = frozenset(
-    ["a", "an", "ban", "bang", "bin", "can", "change", "chin", "china", "dan", "den", "die", "fan", "fang", "gang", "gun", "he", "hen", "hang", "hue", "hung", "in", "lie", "line", "long", "lung", "man", "me", "men", "mine", "nine", "pan", "pen", "pin", "ping", "pie", "ran", "run", "sang", "she", "shun", "song", "sun", "sue", "sung", "tan", "ten", "tie", "tin", "wan", "wang", "win", "wing", "yang", "you", "young", "la", "le", "la", "de"]
-)
+_ALSO_ENGLISH = frozenset({
+    "a", "an", "ban", "bang", "bin", "can", "change", "chin", "china", "dan", "de", "den", "die", "fan",
+    "fang", "gang", "gun", "hang", "he", "hen", "hue", "hung", "in", "la", "le", "lie", "line", "long",
+    "lung", "man", "me", "men", "mine", "nine", "pan", "pen", "pie", "pin", "ping", "ran", "run",
+    "sang", "she", "shun", "song", "sue", "sun", "sung", "tan", "ten", "tie", "tin", "wan", "wang",
+    "win", "wing", "yang", "you", "young",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ _LABELS = {
     "title": "title", "headline": "title", "标题": "title", "標題": "title",
     "source": "outlet", "outlet": "outlet", "publisher": "outlet", "来源": "outlet", "來源": "outlet",
     "媒体": "outlet", "date": "date", "published": "date", "日期": "date", "时间": "date", "發布時間": "date",
-    "发布时间": "date", "url": "url", "link": "url", "链接": "url", "language": "language", "lang": "language",
-    "id": "id",
+    "发布时间": "date", "url": "url", "link": "url", "链接": "url", "language": "language",
+    "lang": "language",    "id": "id",
 }  # fmt: skip
 _LABELLED = re.compile(r"^\s*([A-Za-z\u4e00-\u9fff]{2,10})\s*[:：]\s*(.+?)\s*$")
 _MAX_DATELINE = 160
@@ -37,13 +37,13 @@ _SOURCE_MARK = re.compile(
 _BYLINE = re.compile(r"^(?:by|von|作者|记者|記者)\b|(?:published|updated|posted|发布于|更新)", re.IGNORECASE)
 _MARKDOWN = (
     (re.compile(r"^```.*$", re.M), ""),
-    (re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)"), ""),
-    (re.compile(r"\[([^\]\n]+)\]\([^)\n]*\)"), r"\1"),
+    (re.compile(r"!\[[^\]\n]{0,500}\]\([^)\n]{0,2000}\)"), ""),
+    (re.compile(r"\[([^\]\n]{1,500})\]\([^)\n]{0,2000}\)"), r"\1"),
     (re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*$", re.M), r"\1"),
     (re.compile(r"^\s{0,3}>\s?", re.M), ""),
-    (re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
-    (re.compile(r"(?<![\w*])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*])"), r"\1"),
-    (re.compile(r"^\s*(?:[-*_]\s*){3,}$", re.M), ""),
+    (re.compile(r"(\*\*|__)(?=\S)(.{1,200}?)(?<=\S)\1"), r"\2"),
+    (re.compile(r"(?<![\w*])\*(?=\S)([^*\n]{1,200}?)(?<=\S)\*(?![\w*])"), r"\1"),
+    (re.compile(r"^[ \t]*(?:[-*_][ \t]*){3,}$", re.M), ""),
 )
 
 

@@ -1,4 +1,4 @@
-"""Rows of .jsonl, .json, .csv, .tsv and .parquet files, streamed; a bad row is a Failure and reading goes on."""
+"""Rows of .jsonl, .json, .csv, .tsv and .parquet files, streamed; a bad row is a Failure and not the end."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def read_json(
         else:
             yield from read_jsonl(stream, source, given, encoding)
             return
-    value = _parse(decode(_not_blank(read_whole(stream)), encoding=encoding).lstrip("\ufeff"))
+    value = _parse(decode(_not_blank(read_whole(stream)), encoding=encoding).lstrip("\ufeff").rstrip("\x00"))
     rows = _Rows(source, given)
     if isinstance(value, dict):
         inner = next((value[key] for key in _CONTAINERS if isinstance(value.get(key), list)), None)

@@ -22,7 +22,8 @@ _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _ARABIC = re.compile("[\u0600-\u06ff]")
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 
-_SAMPLE = 2000  # characters that decide the language; enough for any rule here, and it bounds the cost
+_SAMPLE = 1000  # characters that decide the language; enough for any rule here, and it bounds the cost
+_LATIN_SAMPLE = 400  # the identifier is certain long before, and costs by the character
 _LATIN_LANGUAGES = ["en", "de", "fr", "es", "it", "pt", "nl"]
 _NAMES = {
     "chinese": "zh", "中文": "zh", "汉语": "zh", "简体中文": "zh", "繁体中文": "zh", "繁體中文": "zh",
@@ -56,8 +57,11 @@ def detect_language(text: str) -> str | None:
     py3langid among a few European languages, and is English unless something else is nearly certain.
     """
     sample = text[:_SAMPLE]
-    han, kana, hangul, cyrillic, arabic, latin = (
-        len(script.findall(sample)) for script in (_HAN, _KANA, _HANGUL, _CYRILLIC, _ARABIC, _LATIN)
+    latin = len(_LATIN.findall(sample))
+    han, kana, hangul, cyrillic, arabic = (
+        (0, 0, 0, 0, 0)
+        if sample.isascii()
+        else (len(script.findall(sample)) for script in (_HAN, _KANA, _HANGUL, _CYRILLIC, _ARABIC))
     )
     # A Chinese character is about as much text as three or four Latin letters; hence the weight.
     letters = han + kana + hangul + cyrillic + arabic + latin
@@ -70,7 +74,7 @@ def detect_language(text: str) -> str | None:
             return code
     if latin < 60:  # the identifier guesses on headlines; nearly all short Latin text we see is English
         return "en"
-    code, confidence = _identifier().classify(sample)
+    code, confidence = _identifier().classify(sample[:_LATIN_SAMPLE])
     return str(code) if confidence > 0.95 else "en"
 
 

