@@ -89,7 +89,8 @@ class WindowEncoder:
         self._names: dict[tuple[str, str], tuple[int, ...]] = {}
         added = tokenizer.get_added_tokens_decoder().values()
         names = [t.content for t in added if t.special and len(t.content) > 1]
-        self._special = re.compile("|".join(f"{re.escape(n[0])}(?={re.escape(n[1:])})" for n in names))
+        breaks = "|".join(f"{re.escape(n[0])}(?={re.escape(n[1:])})" for n in names)
+        self._special = re.compile(breaks or "(?!)")
 
     def _id(self, token: str) -> int:
         index = self.tokenizer.token_to_id(token)

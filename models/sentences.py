@@ -16,7 +16,7 @@ _BOUNDARY: Final = re.compile(
     rf"""
     \s*\n\s*
     | (?<=[。！？；])[{re.escape(_CLOSERS)}]*\s*(?=[^\s{re.escape(_CLOSERS)}。！？!?；…])
-    | (?<=[!?…])[{re.escape(_CLOSERS)}]*\s*(?=[\u2e80-\ud7ff\uf900-\ufaff])
+    | (?<=[!?…])[{re.escape(_CLOSERS)}]*\s*(?=["'“‘(\[]?[\u2e80-\ud7ff\uf900-\ufaff\uff08])
     | (?<=[.!?…])[{re.escape(_CLOSERS)}]*\s+(?=["'“‘(\[]?[A-Z0-9\u3400-\u9fff-])
     """,
     re.VERBOSE,

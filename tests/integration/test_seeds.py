@@ -18,8 +18,8 @@ SEEDS = Path(__file__).parents[2] / "seeds"
 NOISE = (
     "{{", "}}", "\ufffd", "[1]", "Search documents", "Core Viewpoint", "Related articles", "Most read",
     "Popular Articles", "You may also like", "Disclaimer", "Copyright", "All rights reserved", "Quelle:",
-    "Source:", "Weiter zum", "相关阅读", "相关文章", "相關文章", "延伸阅读", "热门文章", "更多新闻", "免责声明",
-    "版权", "責任編輯", "责任编辑", "本文转自", "newsletter", "<p>", "**", "](",
+    "Source:", "Weiter zum", "相关阅读", "相关文章", "相關文章", "延伸阅读", "热门文章", "更多新闻",
+    "免责声明", "版权", "責任編輯", "责任编辑", "本文转自", "newsletter", "<p>", "**", "](",
 )  # fmt: skip
 
 

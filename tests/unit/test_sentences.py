@@ -26,7 +26,7 @@ CASES = {
     "Chinese closing quote": (["他说：“不行。”", "然后坐下。"], ""),
     "Chinese brackets": (["（完）", "下一篇。"], "\n"),
     "Chinese ellipsis": (["船走了……", "岸上没有人。"], ""),
-    "Chinese with ASCII marks": (["行吗?", "当然!", "走吧。"], ""),
+    "Chinese with ASCII marks": (["行吗?", "“当然!”", "（走吧。）"], ""),
     "Chinese then Latin": (["太好了！", "NBA赛季开始。", "5月再见。"], ""),
     "Chinese decimals": (["增长3.5%,达1.2万。", "第1.5条不变。"], ""),
     "headline": (["Ferry sinks off the cape", "No one was hurt."], "\n\n"),
