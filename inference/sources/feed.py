@@ -26,6 +26,10 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 _BREADCRUMB = re.compile(r"\S\s*[>»›]\s*\S|current location|当前位置|您的位置|當前位置", re.IGNORECASE)
+# "Date: 2025-10-08 22:24" is a label of one page, not an outlet and its time.
+_DATE_LABEL = re.compile(
+    r"(?:date|time|published|updated|日期|时间|時間|发布时间|發布時間)\s*[:：]?\s*$", re.IGNORECASE
+)
 _MAX_HEADER = 100
 _MAX_OUTLET = 60
 
@@ -57,7 +61,7 @@ def parse_header(text: str) -> tuple[str, str | None] | None:
         found = None, vague.start(), vague.end()
     published, start, end = found
     before, after = line[:start], line[end:]
-    if before.strip() and after.strip():
+    if (before.strip() and after.strip()) or _DATE_LABEL.match(before.strip()):
         return None
     gap = _TRAILING.search(before) if before.strip() else _LEADING.search(after)
     outlet = _EDGE.sub("", before if before.strip() else after)

@@ -54,8 +54,11 @@ _CAPTION = re.compile(
     r"\b(?:Infographic|Infografik|Chart|Grafik|Photo|Image)\s?:\s?[^.!?\n]{3,120}?[a-z)](?=[A-Z][a-z]+ )"
 )
 _GLUED = re.compile(
-    r"(?:(?<=[a-z]{2}[.!?])|(?<=[A-Z]{2}[.!?])|(?<=[%”\"][.!?])|(?<=[.!?][”\"]))(?=[A-Z“\"]\w)"
+    r"(?:(?<=[a-z]{2}[.!?])|(?<=[A-Z]{2}[.!?])|(?<=[%”\"][.!?])|(?<=[.!?][”\"]))(?=[A-Z“\"]\w)|"
+    r"(?<=\d\d[.!?])(?=[A-Z][a-z]* )"
 )
+# The last line of a page; weaker than "Quelle", as it may also stand under a table or chart.
+_CREDIT = re.compile(r"^\s*(?:Source|来源|來源|稿源)\s*[:：]\s*(.{2,40}?)\s*$", re.IGNORECASE)
 _TEASER = re.compile(r"^(?:Introduction|Summary|导语|摘要)\s*[:：]?\s*(?=\S)")
 _TAIL = 300  # patterns see this much of a line, so that a line of megabytes costs no more than others
 _LONG = 280  # a paragraph of this length after "related articles" is article again, not a link
@@ -84,6 +87,8 @@ def clean_body(text: str) -> str:
             break
         if kept and _LAST.match(line[:_TAIL]):
             break
+        if not kept and is_navigation(line):
+            continue
         if len(line) <= _TAIL and _SECTION.match(line) and (kept or number == 0):
             skipping = True
             continue
@@ -107,14 +112,34 @@ def quoted_outlet(lines: list[str]) -> str | None:
     return None
 
 
+def without_credit(text: str) -> tuple[str, str | None]:
+    """A body without credits ("本文转自：X", "Source: X") as first or last line, and the X of the last."""
+    lines = text.split("\n")
+    if len(lines) > 1 and len(lines[0]) <= _TAIL and _QUOTED.match(lines[0]):
+        del lines[0]
+    credit = _CREDIT.match(lines[-1]) if len(lines) > 1 and len(lines[-1]) <= _TAIL else None
+    if credit:
+        del lines[-1]
+    return "\n".join(lines), credit[1] if credit else None
+
+
 def glued_paragraphs(text: str) -> str:
     """Paragraphs that a portal ran together ("reported.According to") on their own lines, captions left out.
 
     Text in which fewer than three sentences are glued is left as it is: it may be a name.
     """
-    if len(_GLUED.findall(text)) < 3:
+    bare = _CAPTION.sub("", text)
+    breaks, quotes, last = [0], 0, 0
+    for match in _GLUED.finditer(bare):
+        at = match.start()
+        quotes += bare.count('"', last, at)
+        last = at
+        # A straight quote does not say whether it opens or closes; the number of those before it does.
+        if '"' not in bare[at - 1 : at + 1] or quotes % 2 == 0:
+            breaks.append(at)
+    if len(breaks) <= 3:
         return text
-    return _GLUED.sub("\n", _CAPTION.sub("", text))
+    return "\n".join(bare[start:end] for start, end in zip(breaks, [*breaks[1:], None], strict=True))
 
 
 def without_teaser(lines: list[str]) -> list[str]:
@@ -129,13 +154,14 @@ def without_teaser(lines: list[str]) -> list[str]:
     if not match:
         return lines
     teaser, first = lines[0][match.end() :], lines[1]
-    start = first[:20]
-    at = teaser.find(start)
-    if at < 0:
+    at = teaser.find(first[:20])
+    keyword = (teaser[:at] if at >= 0 else teaser).split(",")[0].strip()
+    bare = first.replace(keyword, "", 1) if keyword else first
+    if at < 0:  # the keyword is among the first words
+        at = teaser.find(bare[:20])
+    if at < 0 or (at == 0 and bare != first):
         return lines
     sentence = teaser[at:]
-    keyword = teaser[:at].split(",")[0].strip()
-    bare = first.replace(keyword, "", 1) if keyword else first
     if keyword and _same_start(bare, sentence) and not _same_start(first, sentence):
         first = bare
     return [first, *lines[2:]]

@@ -14,6 +14,7 @@ from polystance.inference.sources.noise import (
     glued_paragraphs,
     is_navigation,
     quoted_outlet,
+    without_credit,
     without_teaser,
 )
 from polystance.inference.sources.texts import clean_text
@@ -112,7 +113,8 @@ def _article(lines: list[str], fields: dict[str, str]) -> Item:
         title, body = rest[0], rest[1:]
     if title and body and body[0] == title:
         body = body[1:]
-    text = clean_body("\n".join(without_teaser(body)))
+    text, credit = without_credit(clean_body("\n".join(without_teaser(body))))
+    outlet = outlet or credit
     text = glued_paragraphs(text) if quoted else text
     if not text:
         raise UnreadableError("no article text: only navigation, a headline or adverts")

@@ -50,9 +50,7 @@ def by_place(found: list[Article | Failure]) -> Places:
     }
 
 
-def test_nothing_fails_and_nothing_is_made_up(
-    found: list[Article | Failure], by_place: Places
-) -> None:
+def test_nothing_fails_and_nothing_is_made_up(found: list[Article | Failure], by_place: Places) -> None:
     assert [item for item in found if isinstance(item, Failure)] == []
     assert len(found) == len(GOLD)
     assert set(by_place) == {(row["source_file"], row["position"]) for row in GOLD}
