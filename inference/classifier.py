@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from polystance.errors import UsageError
 from polystance.inference.sources.outlets import OutletRegistry
-from polystance.inference.sources.texts import detect_language
+from polystance.inference.sources.texts import detect_language, language_code
 from polystance.models.checkpoint import Checkpoint, load_checkpoint
 from polystance.models.forward import default_batch_tokens, forward
 from polystance.models.labels import FRAME_SLICE, FRAMES, STANCE_SLICE, STANCES, TONE_SLICE, TONES, UNCERTAIN
@@ -252,31 +252,38 @@ def as_article(item: ArticleLike, number: int) -> Article:
         if "text" not in item or unknown:
             what = f"unknown keys {unknown}" if unknown else "no key 'text'"
             raise UsageError(f"Article {number} has {what}; keys are {', '.join(_FIELDS)}.")
-        article = Article(**{"id": str(number), **item})
+        given = {name: value for name, value in item.items() if value is not None}
+        given["id"] = str(given.get("id", number))
+        article = Article(**{"text": "", **given})
     elif isinstance(item, Article):
         article = item
     else:
         raise UsageError(
             f"Article {number} is a {type(item).__name__}; give an Article, a mapping or a string."
         )
-    if not isinstance(article.text, str) or not (article.text.strip() or article.title.strip()):
+    values = {name: getattr(article, name) for name in _FIELDS if name != "source_position"}
+    for name, value in values.items():
+        if not isinstance(value, str) and (value is not None or name in ("id", "text", "title")):
+            raise UsageError(f"Article {article.id!r}: {name} is {value!r}; it must be a string.")
+    if not (article.text.strip() or article.title.strip()):
         raise UsageError(
             f"Article {article.id!r} has no text. Leave it out, or give its text or at least a title."
         )
     # Half of a surrogate pair can't be written to any file; one character takes its place, offsets stay.
-    if _SURROGATES.search(article.title) or _SURROGATES.search(article.text):
+    if any(value and _SURROGATES.search(value) for value in values.values()):
         article = replace(
-            article,
-            title=_SURROGATES.sub("\ufffd", article.title),
-            text=_SURROGATES.sub("\ufffd", article.text),
+            article, **{name: value and _SURROGATES.sub("\ufffd", value) for name, value in values.items()}
         )
-    if article.language is None:
-        article = replace(article, language=detect_language(f"{article.title}\n{article.text}"))
-    if article.outlet_language is None and (
-        known := OutletRegistry.shipped().lookup(article.outlet, article.url)
-    ):
-        article = replace(article, outlet_language=known.language)
-    return article
+    language = language_code(article.language) if article.language else None
+    language = language or detect_language(f"{article.title}\n{article.text}")
+    outlet_language = article.outlet_language
+    if outlet_language is None:
+        # Aggregators put an English summary under a Chinese headline: its language says nothing.
+        summary = language == "en" and detect_language(article.title) == "zh"
+        named = None if summary else language
+        known = OutletRegistry.shipped().lookup(article.outlet, article.url, language=named)
+        outlet_language = known.language if known else None
+    return replace(article, language=language, outlet_language=outlet_language)
 
 
 def pick_device(device: str) -> str:

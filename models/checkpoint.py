@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 DEFAULT: Final = "polystance-mini"
 SETTINGS_FILE: Final = "polystance.json"
 FORMAT: Final = 1
+MIN_WINDOW: Final = 64  # the longest name of a target takes 28 tokens, and a title a quarter of the window
 _BERT: Final = {
     "unk_token": "[UNK]",
     "pad_token": "[PAD]",
@@ -96,16 +97,19 @@ class Settings:
                     f"{source} has format {data['format']}; this polystance reads format {FORMAT}. "
                     "Install the version of polystance that wrote it, or train the checkpoint again."
                 )
+            window = int(data["window_tokens"])
+            if window < MIN_WINDOW:
+                raise ValueError(f"window_tokens is {window}, at least {MIN_WINDOW} are needed")
             return cls(
                 name=data["name"],
-                window_tokens=int(data["window_tokens"]),
+                window_tokens=window,
                 simplify=bool(data["simplify"]),
                 frame_thresholds={f: float(data["frame_thresholds"][f]) for f in FRAMES},
                 calibration=Calibration.from_dict(data["calibration"]),
                 pooling=Pooling.from_dict(data["pooling"]),
                 tone_pooling=Pooling.from_dict(data["tone_pooling"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{source} is not a valid {SETTINGS_FILE}: {error!r}. Fetch or train it again."
             ) from error
@@ -180,12 +184,8 @@ def load_checkpoint(
     """Load a checkpoint for use, in `dtype` (fp32 if None: half precision on a CPU is much slower).
 
     Raises:
-        CheckpointError: A file is missing or the outputs are not polystance's.
+        CheckpointError: A file is missing or damaged, or the outputs are not polystance's.
     """
-    import torch
-    from tokenizers import Tokenizer
-    from transformers import AutoModelForTokenClassification
-
     path = resolve(model, revision)
     missing = [
         n
@@ -198,18 +198,49 @@ def load_checkpoint(
             "Give a folder that `polystance train` wrote, or none for the bundled one."
         )
     settings = Settings.from_json((path / SETTINGS_FILE).read_text(encoding="utf-8"), path / SETTINGS_FILE)
-    with _quiet():
-        network = AutoModelForTokenClassification.from_pretrained(
-            path, dtype=dtype or torch.float32, use_safetensors=True, local_files_only=True
-        )
+    network = _read_model(path, dtype)
     outputs = tuple(network.config.id2label[i] for i in range(network.config.num_labels))
     if outputs != OUTPUTS:
         raise CheckpointError(
             f"{path} predicts {len(outputs)} labels ({', '.join(outputs[:4])}, ...); a polystance checkpoint "
             f"predicts {len(OUTPUTS)} ({', '.join(OUTPUTS[:4])}, ...). Run `polystance train` first."
         )
-    tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
-    return Checkpoint(path, network.eval().to(device), make_encoder(tokenizer, settings.simplify), settings)
+    encoder = _read_encoder(path / "tokenizer.json", settings.simplify)
+    return Checkpoint(path, network.eval().to(device), encoder, settings)
+
+
+def _read_model(path: Path, dtype: torch.dtype | None) -> Any:
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForTokenClassification
+
+    try:
+        with _quiet():
+            network, report = AutoModelForTokenClassification.from_pretrained(
+                path,
+                dtype=dtype or torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"Can't read the model in {path}: {error} Fetch or train it again.") from error
+    if report["missing_keys"]:
+        raise CheckpointError(
+            f"{path / 'model.safetensors'} lacks the weights {', '.join(sorted(report['missing_keys'])[:4])}. "
+            "Fetch or train it again."
+        )
+    return network
+
+
+def _read_encoder(path: Path, simplify: bool) -> WindowEncoder:
+    from tokenizers import Tokenizer
+
+    try:
+        return make_encoder(Tokenizer.from_file(str(path)), simplify)
+    except Exception as error:  # noqa: BLE001 - tokenizers raises nothing narrower
+        raise CheckpointError(f"Can't use the tokenizer {path}: {error} Fetch or train it again.") from error
 
 
 @contextmanager

@@ -7,11 +7,14 @@ weights are fitted on articles that were labelled as a whole, and are 0 for a pl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from polystance.errors import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -48,4 +51,7 @@ class Pooling:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, float]) -> Pooling:
-        return cls(**{key: float(value) for key, value in data.items()})
+        weights = {key: float(value) for key, value in data.items()}
+        if not all(map(math.isfinite, weights.values())):
+            raise CheckpointError(f"Pooling weights are {weights}; they must be finite. Fit the pooling anew.")
+        return cls(**weights)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,12 +35,3 @@ def classifier() -> StanceClassifier:
     from polystance.inference.classifier import StanceClassifier
 
     return StanceClassifier.from_pretrained(device="cpu")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of Chromium; tests that need it are skipped where there is none."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    pytest.skip("no Chromium here")

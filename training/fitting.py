@@ -74,6 +74,8 @@ def fit_calibration(examples: Sequence[Example], predictions: Sequence[PassageLo
     }
     fitted: dict[str, dict[str, float]] = {}
     for head, (labels, scores, language) in heads.items():
+        if not len(labels):  # a data set without these labels
+            continue
         loss = _frame_loss if head == "frames" else _class_loss
         fitted[head] = {"other": _temperature(loss, labels, scores)}
         for name in sorted(set(language)):
@@ -102,6 +104,8 @@ def fit_frame_threshold(
 ) -> float:
     """The one threshold for all frames with the highest micro-F1 (rare frames are too few for their own)."""
     pairs = [(e, p) for e, p in zip(examples, predictions, strict=True) if e.frames is not None]
+    if not pairs:
+        return 0.5
     gold = np.array([[f in (e.frames or ()) for f in FRAMES] for e, _ in pairs])
     probability = np.array([calibration.sigmoid(p.frames, e.language) for e, p in pairs])
     grid = np.arange(0.2, 0.71, 0.02)

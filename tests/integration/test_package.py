@@ -29,12 +29,15 @@ texts = ["中方强烈谴责美方滥用国家安全概念。", "Beijing accused
 rows = [
     {
         "language": labels.article.language,
-        "stances": {t: [s.label, sum(s.probabilities.values()), s.mentions] for t, s in labels.stances.items()},
+        "stances": {
+            t: [s.label, sum(s.probabilities.values()), s.mentions] for t, s in labels.stances.items()
+        },
         "tone": labels.tone.label,
     }
     for labels in classifier.classify(texts)
 ]
-modules = {n: getattr(m, "__file__", None) for n, m in sys.modules.items() if n.split(".")[0] == "polystance"}
+ours = {n: m for n, m in sys.modules.items() if n.split(".")[0] == "polystance"}
+modules = {n: getattr(m, "__file__", None) for n, m in ours.items()}
 print(json.dumps({"version": polystance.__version__, "rows": rows, "modules": modules}))
 """
 
@@ -123,8 +126,13 @@ def test_sdist_holds_what_tests_and_builds_need(built: Path, tracked: list[Path]
 
 
 def test_installed_wheel_tells_its_version(installed: Path, tmp_path: Path) -> None:
-    code = "import runpy; sys.argv[:] = ['polystance', '--version']; runpy.run_module('polystance', None, '__main__')"
-    assert command(sys.executable, "-I", "-c", ISOLATED + code, installed, cwd=tmp_path).startswith("polystance 0.")
+    code = """
+import runpy
+sys.argv[:] = ["polystance", "--version"]
+runpy.run_module("polystance", run_name="__main__", alter_sys=True)
+"""
+    out = command(sys.executable, "-I", "-c", ISOLATED + code, installed, cwd=tmp_path)
+    assert out.startswith("polystance 0.")
 
 
 def test_installed_wheel_classifies(installed: Path, root: Path, tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_bad_targets(classifier: StanceClassifier, targets: Any, error: type[Exc
         ({"text": "x", "title": 5}, "title"),
         ({"text": "x", "published": 20250102}, "published"),
         ({"text": "x", "headline": "y"}, "headline"),
+        (Article("q", None), "text is None"),  # type: ignore[arg-type]
         ({"title": "x"}, "'text'"),
         (7, "int"),
         (Article("z", ""), "'z'"),
@@ -180,9 +181,9 @@ def test_a_long_article_is_read_to_its_end(classifier: StanceClassifier) -> None
     text = "".join(CHINESE) * (50_000 // len("".join(CHINESE)) + 1) + "最后印度来了。"
     (labels,) = classifier.classify(text)
     tokens = sum(len(s.ids) for s in classifier.checkpoint.encoder.sentences("", text))
-    marked = sum(s.mentions for s in labels.stances.values())
-    assert labels.tokens == tokens  # markers before mentions included
-    assert marked > 1000
+    mentions = sum(s.mentions for s in labels.stances.values())
+    assert labels.tokens == tokens + mentions  # each mention has a marker before it
+    assert mentions > 1000
     assert labels.windows > 100
     last = labels.stances["IN"]
     assert (last.windows, last.mentions) == (1, 1)
@@ -219,6 +220,7 @@ def test_a_stream_reads_no_further_ahead_than_asked(classifier: StanceClassifier
         ({"text": CHINESE[0], "outlet": "Xinhua"}, "zh", "zh"),
         ({"text": ENGLISH[0], "outlet": "新华社", "outlet_language": "fr"}, "en", "fr"),
         ({"text": CHINESE[0], "url": "https://www.bbc.com/news/x"}, "zh", "en"),
+        ({"text": ENGLISH[0], "title": "美国赞扬条约", "outlet": "Xinhua"}, "en", "zh"),
         ({"text": "2025"}, None, None),
     ],
 )
