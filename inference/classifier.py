@@ -271,9 +271,8 @@ def as_article(item: ArticleLike, number: int) -> Article:
         )
     # Half of a surrogate pair can't be written to any file; one character takes its place, offsets stay.
     if any(value and _SURROGATES.search(value) for value in values.values()):
-        article = replace(
-            article, **{name: value and _SURROGATES.sub("\ufffd", value) for name, value in values.items()}
-        )
+        clean: dict[str, Any] = {name: v and _SURROGATES.sub("\ufffd", v) for name, v in values.items()}
+        article = replace(article, **clean)
     language = language_code(article.language) if article.language else None
     language = language or detect_language(f"{article.title}\n{article.text}")
     outlet_language = article.outlet_language

@@ -78,7 +78,7 @@ def view(comparison: Comparison) -> dict[str, Any]:
     """Everything that the template shows, by the name it has there."""
     groups = comparison.groups
     adjectives = tuple(wording.adjective(group) for group in groups)
-    # Targets with enough articles and outlets first: a wide gap between a few texts would lead the eye astray.
+    # Targets with enough articles and outlets first: a wide gap between a few texts would mislead.
     table = comparison.table.assign(thin=comparison.table["caveats"] != "")
     table = table.sort_values(["thin", "gap"], na_position="last", kind="stable")
     # The busiest targets, from the widest gap downwards to the widest upwards, in every chart.

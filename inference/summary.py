@@ -77,7 +77,8 @@ def labels_text(run_folder: Path) -> RenderableType:
         said = ", ".join(f"{target} {label}" for key, target, label in rows if key == article["article_id"])
         outlet = f"{article['outlet'] or '?'} ({article['outlet_language'] or '?'})"
         title = article["title"] or article["article_id"]
-        table.add_row(*(Text(clean(x)) for x in (title, outlet, article["tone"], said or "no target mentioned")))
+        cells = (title, outlet, article["tone"], said or "no target mentioned")
+        table.add_row(*(Text(clean(cell)) for cell in cells))
     return table
 
 

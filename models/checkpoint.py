@@ -227,9 +227,9 @@ def _read_model(path: Path, dtype: torch.dtype | None) -> Any:
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"Can't read the model in {path}: {error} Fetch or train it again.") from error
     if report["missing_keys"]:
+        lost = ", ".join(sorted(report["missing_keys"])[:4])
         raise CheckpointError(
-            f"{path / 'model.safetensors'} lacks the weights {', '.join(sorted(report['missing_keys'])[:4])}. "
-            "Fetch or train it again."
+            f"{path / 'model.safetensors'} lacks the weights {lost}. Fetch or train it again."
         )
     return network
 
@@ -239,7 +239,7 @@ def _read_encoder(path: Path, simplify: bool) -> WindowEncoder:
 
     try:
         return make_encoder(Tokenizer.from_file(str(path)), simplify)
-    except Exception as error:  # noqa: BLE001 - tokenizers raises nothing narrower
+    except Exception as error:  # tokenizers raises nothing narrower
         raise CheckpointError(f"Can't use the tokenizer {path}: {error} Fetch or train it again.") from error
 
 
@@ -249,12 +249,12 @@ def _quiet() -> Iterator[None]:
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         if shown:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def make_encoder(tokenizer: Tokenizer, simplify: bool = True) -> WindowEncoder:

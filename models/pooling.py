@@ -53,5 +53,7 @@ class Pooling:
     def from_dict(cls, data: Mapping[str, float]) -> Pooling:
         weights = {key: float(value) for key, value in data.items()}
         if not all(map(math.isfinite, weights.values())):
-            raise CheckpointError(f"Pooling weights are {weights}; they must be finite. Fit the pooling anew.")
+            raise CheckpointError(
+                f"Pooling weights are {weights}; they must be finite. Fit the pooling anew."
+            )
         return cls(**weights)

@@ -143,14 +143,18 @@ class DatasetEvaluation:
         table = Table(
             title=f"{self.dataset} {self.split}: stance macro-F1 (95% interval), {first.rows} labels"
         )
-        table.add_column("")
+        table.add_column("", no_wrap=True)
         slices = list(first.macro_f1)
         for name in (*slices, *STANCES, "ECE"):
             table.add_column(name, justify="right")
         for name, result in self.stance.items():
             table.add_row(
                 name,
-                *(str(result.macro_f1[s]) for s in slices),
+                *(
+                    f"{100 * f.value:.1f}\n{100 * f.low:.0f} to {100 * f.high:.0f}"
+                    for f in map(result.macro_f1.get, slices)
+                    if f
+                ),
                 *(f"{100 * result.class_f1[s]:.0f}" for s in STANCES),
                 f"{100 * result.calibration_error['all']:.1f}",
             )

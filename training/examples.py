@@ -47,12 +47,19 @@ class Example:
 
 
 def read_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
-    """Rows of `folder/name.jsonl` or `.jsonl.gz`. Raises DataError if neither is there."""
+    """Rows of `folder/name.jsonl` or `.jsonl.gz`. Raises DataError if neither is there, or for a bad line."""
     for path in (folder / f"{name}.jsonl.gz", folder / f"{name}.jsonl"):
         if path.is_file():
             opener = gzip.open if path.suffix == ".gz" else open
             with opener(path, "rt", encoding="utf-8") as lines:
-                yield from (json.loads(line) for line in lines)
+                for number, line in enumerate(lines, 1):
+                    try:
+                        row = json.loads(line)
+                    except ValueError as error:
+                        raise DataError(f"{path}, line {number} is not JSON: {error}.") from error
+                    if not isinstance(row, dict):
+                        raise DataError(f"{path}, line {number}: expected an object, found {line[:40]!r}.")
+                    yield row
             return
     raise DataError(
         f"Neither {name}.jsonl nor {name}.jsonl.gz in {folder}. Give the folder that holds the data set."
@@ -144,4 +151,7 @@ def read_examples(data: Path, name: str, split: str) -> list[Example]:
         raise DataError(
             f"No reader for data set {name!r}. There are readers for: {', '.join(sorted(READERS))}."
         )
-    return list(READERS[name](data / name, split))
+    try:
+        return list(READERS[name](data / name, split))
+    except KeyError as error:
+        raise DataError(f"{data / name}: a row of split {split!r} has no {error}.") from error

@@ -217,7 +217,8 @@ def finetune(
         eval_steps=config.evaluate_every,
         save_strategy="steps",
         save_steps=config.evaluate_every,
-        save_total_limit=1,
+        save_total_limit=2,  # the Trainer deletes the last one at the end if only one may stay
+        dataloader_pin_memory=torch.cuda.is_available(),
         load_best_model_at_end=False,
         metric_for_best_model="stance_f1",
         logging_steps=25,

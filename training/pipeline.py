@@ -33,8 +33,9 @@ def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
         work: Intermediate states; keep it and run again to go on after a stop.
     """
     work.mkdir(parents=True, exist_ok=True)
+    train, dev = load_data(recipe, data)  # all data before any work: what is missing shows at once
+    articles = read_examples(data / "data", recipe.dev, "articles_dev")
     source = _encoder_folder(recipe, data, work)
-    train, dev = load_data(recipe, data)
     model, tokenizer = token_classifier(source, recipe.finetuning.seed)
     encoder = make_encoder(tokenizer, simplify=recipe.teacher is not None)
     tuned = work / "finetuned"
@@ -45,7 +46,7 @@ def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
         name=recipe.name, window_tokens=recipe.window_tokens, simplify=recipe.teacher is not None
     )
     save_checkpoint(best, tokenizer, settings, out)
-    settings = fit_settings(out, dev, read_examples(data / "data", recipe.dev, "articles_dev"))
+    settings = fit_settings(out, dev, articles)
     (out / "polystance.json").write_text(settings.to_json(), encoding="utf-8")
     return out
 

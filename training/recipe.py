@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -95,7 +96,7 @@ def load_recipe(path: Path) -> Recipe:
             f"{path}: give either `teacher` (made bilingual first) or `encoder` (fine-tuned as it is)."
         )
     for row in recipe.data:
-        if row.split == "test" or row.split.startswith("test"):
+        if re.search(r"(?<![a-z])test", row.split.lower()):
             raise DataError(
                 f"{path}: trains on split {row.split!r} of {row.name}. Test data is never trained on."
             )

@@ -110,7 +110,7 @@ def test_a_finished_run_is_reused_and_another_is_refused_with_the_differences(
     with pytest.raises(RunFolderError, match=r"options\.min_confidence: 0\.0 then, 0\.5 now"):
         run_job(classifier, [str(corpus)], out, JobOptions(min_confidence=0.5))
     (corpus / "more.txt").write_text("Japan and the United States signed a pact.\n", encoding="utf-8")
-    with pytest.raises(RunFolderError, match=r"files.*more\.txt.*--overwrite"):
+    with pytest.raises(RunFolderError, match=r"(?s)files.*more\.txt.*--overwrite"):
         run_job(classifier, [str(corpus)], out, JobOptions())
     (out / "notes.txt").write_text("mine")
     assert not run_job(classifier, [str(corpus)], out, JobOptions(), overwrite=True).reused

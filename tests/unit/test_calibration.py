@@ -77,7 +77,9 @@ def test_probabilities(language: str | None) -> None:
     scale = 2.0 if language == "zh" else 0.5
     expected = np.exp(LOGITS / scale) / np.exp(LOGITS / scale).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(calibration.softmax("stance", LOGITS, language), expected)
-    np.testing.assert_allclose(calibration.sigmoid(np.array([0.0, 3.0]), language), [0.5, 1 / (1 + np.exp(-1))])
+    np.testing.assert_allclose(
+        calibration.sigmoid(np.array([0.0, 3.0]), language), [0.5, 1 / (1 + np.exp(-1))]
+    )
     assert calibration.temperature("tone", language) == 1.0
     huge = calibration.softmax("stance", np.array([1e4, 0.0, -1e4]), language)
     np.testing.assert_allclose(huge, [1, 0, 0], atol=1e-12)

@@ -41,7 +41,9 @@ def test_the_folder_holds_no_pickle_and_half_precision(tiny_folder: Path) -> Non
     assert {t.dtype for t in load_file(tiny_folder / "model.safetensors").values()} == {torch.float16}
 
 
-def test_plain_transformers_loads_it(tiny: Checkpoint, tiny_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_plain_transformers_loads_it(
+    tiny: Checkpoint, tiny_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     logger = logging.getLogger("transformers")
     logger.addHandler(caplog.handler)
     try:
@@ -57,9 +59,10 @@ def test_plain_transformers_loads_it(tiny: Checkpoint, tiny_folder: Path, caplog
     ours = tiny.encoder.tokenizer
     for text in (*ENGLISH, *CHINESE, "[CLS] [T0] China [T7] Russia [SEP] ＧＤＰ 3.5%, zebra …"):
         assert tokenizer(text)["input_ids"] == ours.encode(text).ids
-        assert tokenizer(text, add_special_tokens=False)["input_ids"] == ours.encode(
-            text, add_special_tokens=False
-        ).ids
+        assert (
+            tokenizer(text, add_special_tokens=False)["input_ids"]
+            == ours.encode(text, add_special_tokens=False).ids
+        )
     assert len(tokenizer) == ours.get_vocab_size() == model.config.vocab_size
     assert tokenizer.convert_tokens_to_ids(list(MARKERS)) == list(tiny.encoder.marker_ids)
     assert tokenizer.pad_token_id == model.config.pad_token_id

@@ -158,11 +158,15 @@ def test_probabilities_are_distributions(classifier: StanceClassifier) -> None:
         assert [labels.frame_probabilities[f] for f in labels.frames] == sorted(over, reverse=True)[:3]
 
 
-SOME = st.sampled_from([*ENGLISH, *CHINESE, "\n", "中美、", "U.S. ", "“Russia!” ", "。", "\ud800", "\x00", "😀"])
+SOME = st.sampled_from(
+    [*ENGLISH, *CHINESE, "\n", "中美、", "U.S. ", "“Russia!” ", "。", "\ud800", "\x00", "😀"]
+)
 
 
 @settings(max_examples=25, deadline=None)
-@given(title=st.lists(SOME, max_size=2).map("".join), text=st.lists(SOME, min_size=1, max_size=40).map("".join))
+@given(
+    title=st.lists(SOME, max_size=2).map("".join), text=st.lists(SOME, min_size=1, max_size=40).map("".join)
+)
 def test_evidence_points_at_the_exact_text(classifier: StanceClassifier, title: str, text: str) -> None:
     (labels,) = classifier.classify(Article("a", text + "China.", title=title))
     assert "CN" in labels.stances
@@ -205,7 +209,6 @@ def test_a_stream_reads_no_further_ahead_than_asked(classifier: StanceClassifier
     for asked in range(1, 11):
         next(stream)
         assert len(taken) <= asked - 1 + classifier.batch_articles
-    stream.close()
 
 
 @pytest.mark.parametrize(
@@ -224,7 +227,9 @@ def test_a_stream_reads_no_further_ahead_than_asked(classifier: StanceClassifier
         ({"text": "2025"}, None, None),
     ],
 )
-def test_languages_are_filled_in(fields: dict[str, str], language: str | None, outlet_language: str | None) -> None:
+def test_languages_are_filled_in(
+    fields: dict[str, str], language: str | None, outlet_language: str | None
+) -> None:
     article = as_article(fields, 1)
     assert (article.language, article.outlet_language) == (language, outlet_language)
 

@@ -18,7 +18,7 @@ MENTIONS = [Mention("RU", 0, 6), Mention("CN", 12, 17), Mention("CN", 28, 33)]
 
 
 def tokens(encoder: WindowEncoder, window: EncodedWindow) -> list[str]:
-    return [encoder.tokenizer.id_to_token(i) for i in window.ids]
+    return [str(encoder.tokenizer.id_to_token(i)) for i in window.ids]
 
 
 def specials(encoder: WindowEncoder, ids: tuple[int, ...]) -> list[str]:
@@ -80,7 +80,9 @@ def test_text_never_becomes_a_special_token(encoder: WindowEncoder) -> None:
     assert specials(encoder, encoder.name_ids("[T1] [SEP] talks", "en")) == []
 
 
-@given(st.lists(st.sampled_from([*"[]T0<>/s ", "[T", "0]", "[SEP]", "CLS]", "</s>", "\n", "。"])).map("".join))
+@given(
+    st.lists(st.sampled_from([*"[]T0<>/s ", "[T", "0]", "[SEP]", "CLS]", "</s>", "\n", "。"])).map("".join)
+)
 def test_no_mixture_becomes_a_special_token(encoder: WindowEncoder, text: str) -> None:
     assert all(not specials(encoder, s.ids) for s in encoder.sentences(text, text))
 

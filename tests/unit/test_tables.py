@@ -18,7 +18,14 @@ from polystance.models.records import Article, ArticleLabels
 from tests.unit.tiny import CHINESE, ENGLISH
 
 INPUTS = [
-    Article("a", ENGLISH[1], title="Ferry late", outlet="Reuters", url="https://a.example/1", published="2025-03-02"),
+    Article(
+        "a",
+        ENGLISH[1],
+        title="Ferry late",
+        outlet="Reuters",
+        url="https://a.example/1",
+        published="2025-03-02",
+    ),
     Article("b", "", title="China waits", source_file="news.csv", source_position=4),
     Article("c", CHINESE[2]),
 ]
@@ -50,14 +57,23 @@ def test_article_rows(labels: list[ArticleLabels]) -> None:
         assert (row["tone"], row["frames"]) == (item.tone.label, list(item.frames))
         assert (row["windows"], row["tokens"]) == (item.windows, item.tokens)
     first, second, third = rows
-    assert (first["outlet_language"], first["text_language"], first["published"]) == ("en", "en", "2025-03-02")
+    assert (first["outlet_language"], first["text_language"], first["published"]) == (
+        "en",
+        "en",
+        "2025-03-02",
+    )
     assert (second["source_file"], second["source_position"], second["outlet"]) == ("news.csv", 4, None)
     assert third["text_language"] == "zh"
 
 
 def test_stance_rows(labels: list[ArticleLabels]) -> None:
     rows = stances_table(labels).to_pylist()
-    assert [(r["article_id"], r["target"]) for r in rows] == [("a", "CN"), ("a", "JP"), ("b", "CN"), ("b", "JP")]
+    assert [(r["article_id"], r["target"]) for r in rows] == [
+        ("a", "CN"),
+        ("a", "JP"),
+        ("b", "CN"),
+        ("b", "JP"),
+    ]
     for row in rows:
         assert row["p_favor"] + row["p_neutral"] + row["p_against"] == pytest.approx(1, abs=1e-6)
         assert row["score"] == pytest.approx(row["p_favor"] - row["p_against"], abs=1e-6)

@@ -39,7 +39,9 @@ EXAMPLES = [
 ]
 
 
-def dataset(encoder: WindowEncoder, unmarked: float = 0.0, examples: list[Example] = EXAMPLES) -> ExampleDataset:
+def dataset(
+    encoder: WindowEncoder, unmarked: float = 0.0, examples: list[Example] = EXAMPLES
+) -> ExampleDataset:
     weights = [1.0 + i for i in range(len(examples))]
     return ExampleDataset(encoder, examples, weights, max_tokens=80, unmarked=unmarked, seed=1)
 
@@ -141,7 +143,9 @@ def test_the_loss_is_the_sum_of_its_parts(encoder: WindowEncoder) -> None:
     stance = (each * batch["weight"]).sum() / batch["weight"].sum()
     pooled = torch.stack(
         [
-            torch.stack([logits[r, p, STANCE_SLICE] for r, p, o in batch["mentions"].tolist() if o == owner]).mean(0)
+            torch.stack(
+                [logits[r, p, STANCE_SLICE] for r, p, o in batch["mentions"].tolist() if o == owner]
+            ).mean(0)
             for owner in range(4)
         ]
     )

@@ -48,7 +48,14 @@ def test_country_news(tmp_path: Path) -> None:
 
 
 def vote(label: str, target: str = "the mayor", **more: Any) -> dict[str, Any]:
-    return {"id": f"{target}-{label}", "text": "The mayor spoke.", "target": target, "label": label, "lang": "en", **more}
+    return {
+        "id": f"{target}-{label}",
+        "text": "The mayor spoke.",
+        "target": target,
+        "label": label,
+        "lang": "en",
+        **more,
+    }
 
 
 @pytest.mark.parametrize(
@@ -60,7 +67,9 @@ def vote(label: str, target: str = "the mayor", **more: Any) -> dict[str, Any]:
         (["favor", "favor", "against", "against", "neutral"], None),
     ],
 )
-def test_the_majority_decides_and_a_tie_leaves_out(tmp_path: Path, labels: list[str], expected: str | None) -> None:
+def test_the_majority_decides_and_a_tie_leaves_out(
+    tmp_path: Path, labels: list[str], expected: str | None
+) -> None:
     write_jsonl(tmp_path / "dse" / "all.jsonl", [vote(x) for x in labels])
     found = read_examples(tmp_path, "dse", "all")
     assert [e.stances for e in found] == ([{"the mayor": expected}] if expected else [])
@@ -124,7 +133,7 @@ def test_pairs_are_simplified_and_stripped(tmp_path: Path) -> None:
     parallel(tmp_path, "bad", "港口\tport", "no tab here")
     with pytest.raises(DataError, match="line 2"):
         read_pairs(tmp_path, "bad")
-    with pytest.raises(DataError, match="none.tsv.gz"):
+    with pytest.raises(DataError, match=r"none\.tsv\.gz"):
         read_pairs(tmp_path, "none")
 
 

@@ -1,0 +1,237 @@
+"""Recipes, and one run from data to checkpoint on a tiny encoder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import BertModel
+
+from polystance.errors import DataError, PolystanceError, UsageError
+from polystance.inference.classifier import StanceClassifier
+from polystance.models.checkpoint import Checkpoint, load_checkpoint
+from polystance.models.labels import MARKERS, OUTPUTS
+from polystance.training import finetuning
+from polystance.training.finetuning import FinetuningConfig
+from polystance.training.pipeline import load_data, run_recipe, token_classifier
+from polystance.training.recipe import DataConfig, Recipe, load_recipe
+from tests.unit.tiny import CHINESE, ENGLISH, tiny_config, write_jsonl
+
+RECIPE = """
+name = "mine"
+encoder = "some/encoder"
+[[data]]
+name = "country-news"
+weight = 0.5
+[finetuning]
+steps = 7
+class_weights = { favor = 2, neutral = 1, against = 2 }
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_recipe_is_parsed(tmp_path: Path) -> None:
+    recipe = load_recipe(written(tmp_path, RECIPE))
+    assert (recipe.name, recipe.encoder, recipe.teacher) == ("mine", "some/encoder", None)
+    assert recipe.data == (DataConfig("country-news", weight=0.5),)
+    assert recipe.finetuning == FinetuningConfig(
+        steps=7, class_weights={"favor": 2, "neutral": 1, "against": 2}
+    )
+
+
+@pytest.mark.parametrize(
+    "path", sorted(p.name for p in files("polystance.training").joinpath("recipes").iterdir())
+)
+def test_shipped_recipes_parse(path: str) -> None:
+    recipe = load_recipe(Path(str(files("polystance.training") / "recipes" / path)))
+    assert recipe.name == Path(path).stem
+    assert recipe.data
+    assert recipe.finetuning.evaluate_every <= recipe.finetuning.steps
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        ('name = "mine"', 'nome = "mine"', UsageError, "nome.*Allowed.*name"),
+        ("steps = 7", "stops = 7", UsageError, r"\[finetuning\].*stops.*Allowed.*steps"),
+        ("weight = 0.5", "wait = 0.5", UsageError, r"\[\[data\]\].*wait"),
+        ("[finetuning]", "[finetuned]", UsageError, "finetuned"),
+        ('name = "mine"', "", UsageError, "name"),
+        ('name = "country-news"', "", UsageError, "name"),
+        ('encoder = "some/encoder"', "", UsageError, "either `teacher`"),
+        ('encoder = "some/encoder"', 'encoder = "a"\nteacher = "b"', UsageError, "either `teacher`"),
+        ("weight = 0.5", 'split = "test"', DataError, "never trained on"),
+        ("weight = 0.5", 'split = "test_2026"', DataError, "never trained on"),
+        ("weight = 0.5", 'split = "articles_test"', DataError, "never trained on"),
+        ("steps = 7", "steps = ", UsageError, "TOML"),
+    ],
+)
+def test_bad_recipes(tmp_path: Path, old: str, new: str, error: type[PolystanceError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        load_recipe(written(tmp_path, RECIPE.replace(old, new)))
+
+
+def test_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="recipes"):
+        load_recipe(tmp_path / "none.toml")
+
+
+def news(number: int, text: str, stance: dict[str, str], tone: str) -> dict[str, Any]:
+    return {
+        "id": f"n{number}", "lang": "en" if text.isascii() else "zh", "title": "", "text": text,
+        "stance": stance, "tone": tone, "frames": ["political"] if number % 2 else [], "source": "Post",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data" / "country-news"
+    train = [
+        news(0, ENGLISH[0], {"US": "favor", "JP": "neutral"}, "positive"),
+        news(1, ENGLISH[1], {"CN": "against", "RU": "neutral"}, "negative"),
+        news(2, CHINESE[0], {"US": "favor", "CN": "against"}, "neutral"),
+        news(3, CHINESE[2], {}, "neutral"),
+        news(4, "Italy said nothing was late.", {"IT": "neutral"}, "neutral"),
+        news(5, CHINESE[1], {"RU": "neutral", "JP": "favor"}, "positive"),
+    ]
+    write_jsonl(folder / "train.jsonl", train)
+    dev = [train[5], news(6, "China praised Russia.", {"CN": "favor", "RU": "favor"}, "positive")]
+    write_jsonl(folder / "dev.jsonl", dev)
+    long = news(7, " ".join([*ENGLISH, *CHINESE] * 4), {"US": "favor", "CN": "against"}, "neutral")
+    write_jsonl(folder / "articles_dev.jsonl", [long])
+    return tmp_path
+
+
+def tiny_recipe(encoder: str | None = "unused", **options: Any) -> Recipe:
+    tuning = FinetuningConfig(
+        steps=4,
+        batch_size=2,
+        evaluate_every=2,
+        learning_rate=1e-3,
+        max_tokens=80,
+        **options.pop("finetuning", {}),
+    )
+    return Recipe(
+        "tuned",
+        (DataConfig("country-news", **options),),
+        encoder=encoder,
+        window_tokens=96,
+        finetuning=tuning,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [({}, 5), ({"repeat": 3}, 15), ({"limit": 2}, 2), ({"limit": 2, "repeat": 2}, 4), ({"neutral": 0.0}, 4)],
+)
+def test_the_mix_leaves_out_what_is_in_dev(data: Path, options: dict[str, Any], texts: int) -> None:
+    train, dev = load_data(tiny_recipe(**options, weight=0.25), data)
+    assert len(train) == texts
+    assert {weight for _, weight in train} == {0.25}
+    assert {e.id for e in dev} == {"n5", "n6"}
+    assert {e.text for e, _ in train}.isdisjoint({e.text for e in dev})
+    assert load_data(tiny_recipe(**options, weight=0.25), data)[0] == train
+
+
+@pytest.fixture
+def encoder_folder(tiny: Checkpoint, tmp_path: Path) -> str:
+    folder = tmp_path / "encoder"
+    tokenizer = tiny.encoder.tokenizer
+    torch.manual_seed(1)
+    BertModel(tiny_config(tokenizer.get_vocab_size())).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return str(folder)
+
+
+def test_markers_are_added_to_an_encoder_that_has_none(tmp_path: Path) -> None:
+    BertModel(tiny_config(6)).save_pretrained(tmp_path)
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ship"]
+    Tokenizer(WordLevel({n: i for i, n in enumerate(names)}, unk_token="[UNK]")).save(
+        str(tmp_path / "tokenizer.json")
+    )
+    model, tokenizer = token_classifier(tmp_path, seed=1)
+    assert tokenizer.encode("[T7]", add_special_tokens=False).ids == [13]
+    assert tokenizer.get_vocab_size() == 6 + len(MARKERS) == model.get_input_embeddings().num_embeddings
+    assert tuple((model.config.id2label or {}).values()) == OUTPUTS
+
+
+def test_a_stopped_run_goes_on_and_ends_in_a_checkpoint(
+    data: Path, encoder_folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, out, work = tiny_recipe(encoder_folder), tmp_path / "out", tmp_path / "work"
+    steps: list[int] = []
+    loss = finetuning.joint_loss
+
+    def counted(*arguments: Any) -> torch.Tensor:
+        if len(steps) == stop:
+            raise KeyboardInterrupt
+        steps.append(1)
+        return loss(*arguments)
+
+    monkeypatch.setattr(finetuning, "joint_loss", counted)
+    stop = 2
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe, data, out, work)
+    assert [p.name for p in (work / "finetuned").glob("checkpoint-*")] == ["checkpoint-2"]
+    assert not out.exists()
+
+    stop = -1
+    assert run_recipe(recipe, data, out, work) == out
+    assert len(steps) == 4  # two before the stop, two after it
+    history = json.loads((work / "history.json").read_text())
+    assert [row["step"] for row in history if "eval_stance_f1" in row] == [2, 4]
+
+    checkpoint = load_checkpoint(out)
+    settings = checkpoint.settings
+    assert (settings.name, settings.window_tokens, settings.simplify) == ("tuned", 96, False)
+    assert set(settings.calibration.temperatures) == {"stance", "tone", "frames"}
+    assert {"zh", "en", "other"} == set(settings.calibration.temperatures["stance"])
+    (labels,) = StanceClassifier(checkpoint).classify(ENGLISH[1])
+    assert set(labels.stances) == {"CN", "RU"}
+
+
+def test_a_finished_run_has_nothing_left_to_train(
+    data: Path, encoder_folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, out, work = tiny_recipe(encoder_folder), tmp_path / "out", tmp_path / "work"
+    digest = load_checkpoint(run_recipe(recipe, data, out, work)).digest()
+    monkeypatch.setattr(finetuning, "joint_loss", None)
+    assert load_checkpoint(run_recipe(recipe, data, out, work)).digest() == digest
+
+
+def test_runs_are_reproducible(data: Path, encoder_folder: str, tmp_path: Path) -> None:
+    digests = [
+        load_checkpoint(
+            run_recipe(tiny_recipe(encoder_folder), data, tmp_path / n, tmp_path / f"work{n}")
+        ).digest()
+        for n in ("a", "b")
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_a_run_shorter_than_an_evaluation_still_gives_a_checkpoint(
+    data: Path, encoder_folder: str, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(encoder_folder)
+    recipe = replace(recipe, finetuning=replace(recipe.finetuning, steps=2, evaluate_every=9, average=0.0))
+    load_checkpoint(run_recipe(recipe, data, tmp_path / "out", tmp_path / "work"))
+
+
+@pytest.mark.parametrize("name", ["train", "dev", "articles_dev"])
+def test_missing_data_is_told_before_any_work(data: Path, tmp_path: Path, name: str) -> None:
+    (data / "data" / "country-news" / f"{name}.jsonl").unlink()
+    recipe = replace(tiny_recipe(None), teacher="no-such-folder")
+    with pytest.raises(DataError, match=rf"{name}\.jsonl"):
+        run_recipe(recipe, data, tmp_path / "out", tmp_path / "work")
