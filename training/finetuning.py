@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -23,8 +24,10 @@ from polystance.training.batches import IGNORE, ExampleDataset, collate
 from polystance.training.examples import Example
 from polystance.training.prediction import predict_windows
 from polystance.training.scores import passage_scores
+from polystance.training.soup import Weights, greedy_soup
 
 log = logging.getLogger(__name__)
+EVALUATED = "evaluated"  # folder of the weights and scores at each evaluation
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class FinetuningConfig:
         unmarked: Share of targets whose mentions stay unmarked in one access.
         average: Decay of the moving average of weights, which is what is evaluated and kept; 0 turns it off.
         max_tokens: Longest training text, header included; longer ones are cut.
-        evaluate_every: Steps between evaluations on the dev split; the best by stance macro-F1 is kept.
+        evaluate_every: Steps between evaluations on the dev split. The weights that are kept are a soup of
+            those at the evaluations, mixed by stance macro-F1 on dev.
     """
 
     steps: int = 1_200
@@ -132,11 +136,11 @@ class StanceTrainer(Trainer):
         averaged = self.averaged()
         if averaged:
             model.load_state_dict(averaged)
-        predictions = predict_windows(model, self.encoder, self.dev)
-        scores = passage_scores(self.dev, predictions)
-        best = self.state.best_metric
-        if best is None or scores["stance_f1"] > best:
-            model.save_pretrained(Path(str(self.args.output_dir)) / "best")
+        scores = passage_scores(self.dev, predict_windows(model, self.encoder, self.dev))
+        folder = Path(str(self.args.output_dir)) / EVALUATED
+        folder.mkdir(exist_ok=True)
+        torch.save(model.state_dict(), folder / f"{self.state.global_step}.pt")
+        (folder / f"{self.state.global_step}.json").write_text(json.dumps(scores) + "\n", encoding="utf-8")
         model.load_state_dict(current)
         model.train()
         metrics = {f"eval_{k}": v for k, v in scores.items()}
@@ -190,7 +194,7 @@ def finetune(
     out: Path,
     config: FinetuningConfig,
 ) -> list[dict[str, Any]]:
-    """Train `model` in place; `out/best` gets the best weights by dev stance macro-F1.
+    """Train `model` in place; `out/best` gets a soup of the weights at the evaluations, mixed on dev.
 
     A run that was stopped goes on from its last checkpoint in `out`. `train` has each example with
     the weight of its stance loss. Returns the Trainer's log.
@@ -236,4 +240,20 @@ def finetune(
     if checkpoints and trainer.average:
         trainer.average.restore(checkpoints[-1])
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    model.load_state_dict(soup_of(model, encoder, dev, out))
+    model.save_pretrained(out / "best")
     return list(trainer.state.log_history)
+
+
+def soup_of(model: PreTrainedModel, encoder: WindowEncoder, dev: Sequence[Example], out: Path) -> Weights:
+    """The greedy soup, by stance macro-F1 on dev, of the weights at the evaluations of a run in `out`."""
+
+    def score(weights: Weights) -> float:
+        model.load_state_dict(weights)
+        return passage_scores(dev, predict_windows(model, encoder, dev))["stance_f1"]
+
+    evaluated = {
+        path: float(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["stance_f1"])
+        for path in sorted((out / EVALUATED).glob("*.pt"))
+    }
+    return greedy_soup(evaluated, score)
