@@ -18,6 +18,7 @@ from polystance.errors import DataError
 from polystance.models.labels import STANCES, TONES
 from polystance.models.mentions import default_finder
 from polystance.models.records import Mention
+from polystance.seeds import resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,33 @@ def _grouped(rows: Iterator[dict[str, Any]], document: str) -> Iterator[Example]
 def read_grouped(folder: Path, split: str) -> Iterator[Example]:
     """Any data set of rows `text, target, label[, target_start, target_end]`."""
     yield from _grouped(read_rows(folder, split), "doc_id")
+
+
+def read_seeds() -> list[Example]:
+    """The sample corpus that ships, with its gold labels and mentions."""
+    examples = []
+    for line in resource("labels.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        spans: dict[str, list[Mention]] = {"title": [], "text": []}
+        for mention in row["mentions"]:
+            spans[mention["field"]].append(Mention(mention["target"], mention["start"], mention["end"]))
+        examples.append(
+            Example(
+                id=row["id"],
+                document=row["event"],
+                language=row["lang"],
+                title=row["title"],
+                text=row["text"],
+                stances=row["stance"],
+                title_mentions=tuple(spans["title"]),
+                text_mentions=tuple(spans["text"]),
+                tone=row["tone"],
+                frames=tuple(row["frames"]),
+                group=row["outlet"],
+                evidence={target: (quote,) for target, quote in row["evidence"].items()},
+            )
+        )
+    return examples
 
 
 READERS: Mapping[str, Callable[[Path, str], Iterator[Example]]] = {

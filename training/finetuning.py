@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Sampler
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from polystance.models.encoding import WindowEncoder
@@ -239,7 +239,10 @@ def finetune(
     checkpoints = sorted(out.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
     if checkpoints and trainer.average:
         trainer.average.restore(checkpoints[-1])
-    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    if checkpoints and checkpoints[-1].name == f"checkpoint-{config.steps}":
+        trainer.state = TrainerState.load_from_json(str(checkpoints[-1] / "trainer_state.json"))
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     model.load_state_dict(soup_of(model, encoder, dev, out))
     model.save_pretrained(out / "best")
     return list(trainer.state.log_history)
