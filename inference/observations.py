@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -88,15 +89,14 @@ class Observations:
         self.failures: int | None = None
         # No disk, no network, no extension: corpus text only ever meets built-in functions.
         self._db = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-        try:
+        with ExitStack() as opening:  # an object that was never made can't be closed by its user
+            opening.callback(self._db.close)
             if isinstance(source, str | PathLike):
                 self._open_folder(Path(source))
             else:
                 self._open_labels(source)
             self._prepare()
-        except BaseException:
-            self._db.close()
-            raise
+            opening.pop_all()
 
     def __enter__(self) -> Observations:
         return self
