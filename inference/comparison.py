@@ -38,8 +38,9 @@ from polystance.inference.observations import (
     Observations,
     Source,
 )
-from polystance.inference.wording import adjective, plain_name
+from polystance.inference.wording import adjective
 from polystance.models.labels import FRAMES, TONES
+from polystance.models.targets import target_name
 
 UNCORRECTED: Final = "uncorrected"
 FEW_OUTLETS: Final = 5
@@ -231,7 +232,7 @@ def _table(stances: pd.DataFrame, shown: list[str], settings: Settings) -> pd.Da
         parts = [
             stances[(stances["target"] == target) & (stances["group"] == group)] for group in settings.groups
         ]
-        row: dict[str, Any] = {"target": target, "name": plain_name(target)}
+        row: dict[str, Any] = {"target": target, "name": target_name(target, "en")}
         clusters = [_clusters(part, ["score_sum", *STANCE_SHARES]) for part in parts]
         estimates = []
         for group, part, cluster in zip(settings.groups, parts, clusters, strict=True):

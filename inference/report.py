@@ -20,6 +20,7 @@ from polystance.inference import charts, wording
 from polystance.inference.comparison import Comparison
 from polystance.inference.observations import STANCE_SHARES
 from polystance.models.labels import TONES
+from polystance.models.targets import target_name
 
 MOST_TARGETS: Final = 16  # charts; the tables have all
 MOST_QUOTED: Final = 8
@@ -206,7 +207,7 @@ def _months(comparison: Comparison, shown: list[str]) -> dict[str, Any] | None:
     scale = charts.symmetric_scale(months["mean"])
     panels = [
         {
-            "name": wording.plain_name(target),
+            "name": target_name(target, "en"),
             "line": charts.timeline(part, comparison.groups, scale, _TIMELINE_HEIGHT),
         }
         for target in shown[:9]
@@ -235,7 +236,7 @@ def _heat(comparison: Comparison, targets: list[str]) -> dict[str, Any]:
                 "more": max(len(busiest) - MOST_OUTLETS, 0),
             }
         )
-    return {"targets": [wording.plain_name(target) for target in targets], "sides": sides}
+    return {"targets": [target_name(target, "en") for target in targets], "sides": sides}
 
 
 def _cell(row: pd.Series | None) -> dict[str, Any] | None:
@@ -313,7 +314,7 @@ def _quotes(comparison: Comparison, targets: list[str]) -> list[dict[str, Any]]:
                 ]
                 rows.append({"label": label, "cells": cells})
         if rows:
-            found.append({"name": wording.plain_name(target), "rows": rows})
+            found.append({"name": target_name(target, "en"), "rows": rows})
     return found
 
 
@@ -356,7 +357,7 @@ def _rows(table: pd.DataFrame, groups: tuple[str, str]) -> list[dict[str, Any]]:
 
 
 def _left_out(targets: Iterable[tuple[str, int, int]], most: int = 30) -> str:
-    items = [f"{wording.plain_name(target)} ({first}, {second})" for target, first, second in targets]
+    items = [f"{target_name(target, 'en')} ({first}, {second})" for target, first, second in targets]
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(items[:most]) + more
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from babel import Locale
 
+from polystance.models.targets import target_name
+
 if TYPE_CHECKING:
     from polystance.inference.comparison import Comparison
 
@@ -33,15 +35,6 @@ _WITH_ARTICLE: Final = frozenset(
         "VA",
     )
 )
-# CLDR's full names carry a status that running text leaves out.
-_SHORT: Final = {
-    "HK": "Hong Kong",
-    "MO": "Macao",
-    "MM": "Myanmar",
-    "PS": "Palestine",
-    "CD": "DR Congo",
-    "CG": "Congo",
-}
 _MINUS: Final = "\N{MINUS SIGN}"
 
 
@@ -50,17 +43,10 @@ def _english() -> Locale:
     return Locale.parse("en")
 
 
-def plain_name(target: str) -> str:
-    """English name of a country code from CLDR ("United States"); free text as it is."""
-    if target in _SHORT:
-        return _SHORT[target]
-    name = _english().territories.get(target) if len(target) == 2 and target.isupper() else None
-    return str(name) if name else target
-
-
 def running_name(target: str) -> str:
     """The name as it stands in a sentence: "the United States"."""
-    return f"the {plain_name(target)}" if target in _WITH_ARTICLE else plain_name(target)
+    name = target_name(target, "en")
+    return f"the {name}" if target in _WITH_ARTICLE else name
 
 
 def adjective(group: str) -> str:

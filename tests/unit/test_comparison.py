@@ -18,9 +18,10 @@ from polystance.inference import estimates
 from polystance.inference.comparison import Comparison, compare
 from polystance.inference.estimates import Clusters
 from polystance.inference.summary import summary_text
-from polystance.inference.wording import findings, headline, plain_name, running_name, signed
+from polystance.inference.wording import findings, headline, running_name, signed
 from polystance.models.labels import FRAMES
 from polystance.models.records import ArticleLabels
+from polystance.models.targets import target_name
 from tests.unit.synthetic_run import labelled, stance, synthetic_labels, write_run
 
 
@@ -384,7 +385,7 @@ def test_summary_fits_eighty_columns(make: Callable[[], list[ArticleLabels]]) ->
 
 
 def test_names() -> None:
-    assert plain_name("HK") == "Hong Kong"
+    assert target_name("HK", "en") == "Hong Kong"
     assert running_name("NL") == "the Netherlands"
     assert running_name("rare earth controls") == "rare earth controls"
     assert signed(-0.001) == "0.00"
