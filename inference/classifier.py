@@ -21,13 +21,13 @@ from polystance.models.forward import default_batch_tokens, forward
 from polystance.models.labels import FRAME_SLICE, FRAMES, STANCE_SLICE, STANCES, TONE_SLICE, TONES, UNCERTAIN
 from polystance.models.mentions import MentionFinder, default_finder
 from polystance.models.records import Article, ArticleLabels, Evidence, Mention, StanceLabel, ToneLabel
+from polystance.models.scripts import without_surrogates
 from polystance.models.targets import is_country, parse_targets
 from polystance.models.windows import Spot, Window, make_windows, spots
 
 ArticleLike = Article | Mapping[str, Any] | str
 Targets = Literal["auto"] | Sequence[str]
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _FIELDS = tuple(f.name for f in fields(Article))
 MAX_FRAMES = 3
 TITLE_HANDICAP = 1.0  # logits
@@ -269,10 +269,8 @@ def as_article(item: ArticleLike, number: int) -> Article:
         raise UsageError(
             f"Article {article.id!r} has no text. Leave it out, or give its text or at least a title."
         )
-    # Half of a surrogate pair can't be written to any file; one character takes its place, offsets stay.
-    if any(value and _SURROGATES.search(value) for value in values.values()):
-        clean: dict[str, Any] = {name: v and _SURROGATES.sub("\ufffd", v) for name, v in values.items()}
-        article = replace(article, **clean)
+    clean: dict[str, Any] = {name: value and without_surrogates(value) for name, value in values.items()}
+    article = replace(article, **clean)
     language = language_code(article.language) if article.language else None
     language = language or detect_language(f"{article.title}\n{article.text}")
     outlet_language = article.outlet_language

@@ -20,12 +20,11 @@ from tokenizers import Tokenizer
 
 from polystance.models.labels import MARKERS, MAX_TARGETS_PER_PASS
 from polystance.models.records import Mention
-from polystance.models.scripts import to_simplified
+from polystance.models.scripts import to_simplified, without_surrogates
 from polystance.models.sentences import split_sentences
 from polystance.models.targets import target_name
 
 _PLACEHOLDER = MARKERS[0]
-_SURROGATE = re.compile("[\ud800-\udfff]")  # half a pair; tokenizers refuses strings that hold one
 MAX_NAME_TOKENS = 24  # of a free-text target in the header
 
 
@@ -100,7 +99,7 @@ class WindowEncoder:
 
     def _plain(self, text: str) -> str:
         """`text` for the tokenizer: what looks like a special token must not become one."""
-        return _SURROGATE.sub("\ufffd", self._special.sub(r"\g<0> ", text))
+        return without_surrogates(self._special.sub(r"\g<0> ", text))
 
     def sentences(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from polystance.models.encoding import EncodedWindow
 
@@ -23,6 +24,17 @@ def default_batch_tokens(device: torch.device) -> int:
     return GPU_BATCH_TOKENS if device.type == "cuda" else CPU_BATCH_TOKENS
 
 
+def pad(rows: Sequence[Sequence[int]], pad_id: int = 0) -> tuple[Tensor, Tensor]:
+    """Token ids and attention mask, both (rows, longest row) int64."""
+    length = max(map(len, rows))
+    ids = torch.full((len(rows), length), pad_id)
+    mask = torch.zeros_like(ids)
+    for index, row in enumerate(rows):
+        ids[index, : len(row)] = torch.tensor(row)
+        mask[index, : len(row)] = 1
+    return ids, mask
+
+
 @torch.inference_mode()
 def forward(
     model: PreTrainedModel, windows: Sequence[EncodedWindow], batch_tokens: int | None = None
@@ -33,7 +45,7 @@ def forward(
     """
     model.eval()  # type: ignore[no-untyped-call]
     budget = batch_tokens or default_batch_tokens(model.device)
-    pad = int(model.config.pad_token_id or 0)
+    pad_id = int(model.config.pad_token_id or 0)
     order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids), reverse=True)
     results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(windows)
     start = 0
@@ -41,12 +53,7 @@ def forward(
         longest = len(windows[order[start]].ids)
         batch = order[start : start + max(1, budget // longest)]
         start += len(batch)
-        ids = torch.full((len(batch), longest), pad)
-        mask = torch.zeros_like(ids)
-        for row, index in enumerate(batch):
-            tokens = windows[index].ids
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
+        ids, mask = pad([windows[index].ids for index in batch], pad_id)
         output = model(ids.to(model.device), attention_mask=mask.to(model.device))
         logits = output.logits.float().cpu().numpy()
         for row, index in enumerate(batch):

@@ -1,8 +1,9 @@
 """From the logits of windows to those of the article.
 
 A weighted mean: each window counts with exp(decisive x (1 - P(neutral)) + lead x [first window]), since
-one paragraph that takes sides outweighs several that only report, and news puts its point first. Both
-weights are fitted on articles that were labelled as a whole, and are 0 for a plain mean.
+one paragraph that takes sides outweighs several that only report, and news puts its point first. The
+weights are fitted on articles that were labelled as a whole, and are 0 for a plain mean. An article of one
+window is what the model was trained on, and keeps its logits.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Pooling:
     Attributes:
         decisive: How much more a window counts that is not neutral.
         lead: How much more the first window counts.
-        bias: Added to the pooled logit of "neutral": windows are short, articles balance.
+        bias: Added to the pooled logit of "neutral".
     """
 
     decisive: float = 0.0

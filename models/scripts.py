@@ -1,11 +1,18 @@
-"""Traditional Chinese to simplified, one character for one character, so that offsets stay true."""
+"""Replacements of one character by one, so that offsets stay true: traditional Chinese, lone surrogates."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _VARIANTS = ("HKVariantsRev.txt", "TWVariantsRev.txt")
+
+
+def without_surrogates(text: str) -> str:
+    """`text` with U+FFFD for each lone half of a surrogate pair, which no file and no tokenizer takes."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def to_simplified(text: str) -> str:

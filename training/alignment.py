@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModel, BertConfig, BertModel
 
+from polystance.models.forward import pad
 from polystance.training.corpora import Pair, clean, read_pairs, sample_texts
 from polystance.training.vocabulary import (
     SPECIALS,
@@ -77,17 +78,6 @@ def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
     """(batch, tokens, width), (batch, tokens) -> (batch, width), unit length."""
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     return functional.normalize((hidden * weights).sum(1) / weights.sum(1), dim=-1)
-
-
-def pad(rows: Sequence[Sequence[int]], pad_id: int = _PAD) -> tuple[Tensor, Tensor]:
-    """Token ids and attention mask, both (rows, longest row)."""
-    length = max(map(len, rows))
-    ids = torch.full((len(rows), length), pad_id)
-    mask = torch.zeros((len(rows), length), dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row)
-        mask[i, : len(row)] = 1
-    return ids, mask
 
 
 def length_batches(lengths: Sequence[float], budget: int) -> list[list[int]]:

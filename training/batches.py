@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from polystance.models.encoding import Sentence, WindowEncoder
+from polystance.models.forward import pad
 from polystance.models.labels import FRAMES, MARKERS, MAX_TARGETS_PER_PASS, STANCES, TONES
 from polystance.training.examples import Example
 
@@ -101,18 +102,13 @@ def collate(items: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     stance: (t,) class; weight: (t,). mentions: (m, 3) row, position, index of the target among the t.
     tone: (b,) class or -100. frames: (b, 14) in {0, 1}, or -1 where not labelled.
     """
-    length = max(len(item["input_ids"]) for item in items)
-    ids = torch.zeros((len(items), length), dtype=torch.long)
-    mask = torch.zeros((len(items), length), dtype=torch.long)
+    ids, mask = pad([item["input_ids"] for item in items])
     header: list[tuple[int, int]] = []
     stance: list[int] = []
     weight: list[float] = []
     mentions: list[tuple[int, int, int]] = []
     frames = torch.full((len(items), len(FRAMES)), -1.0)
     for row, item in enumerate(items):
-        size = len(item["input_ids"])
-        ids[row, :size] = torch.tensor(item["input_ids"])
-        mask[row, :size] = 1
         mentions += [(row, position, len(stance) + target) for position, target in item["mentions"]]
         for position, label in item["header"]:
             header.append((row, position))

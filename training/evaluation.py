@@ -158,8 +158,8 @@ class DatasetEvaluation:
                 *(f"{100 * result.class_f1[s]:.0f}" for s in STANCES),
                 f"{100 * result.calibration_error['all']:.1f}",
             )
-        tone, frames = self.tone.get("all"), self.frames.get("all")
-        table.caption = f"tone macro-F1 {tone}; frames micro-F1 {frames}"
+        rest = (("tone macro-F1", self.tone.get("all")), ("frames micro-F1", self.frames.get("all")))
+        table.caption = "; ".join(f"{name} {score}" for name, score in rest if score)
         return table
 
 

@@ -83,7 +83,7 @@ class MovingAverage(TrainerCallback):
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         with torch.no_grad():
             for name, value in model.state_dict().items():
-                if not self.shadow or name not in self.shadow:
+                if name not in self.shadow:
                     self.shadow[name] = value.detach().clone()
                 elif value.is_floating_point():
                     self.shadow[name].lerp_(value, 1 - decay)

@@ -13,7 +13,7 @@ from tokenizers import AddedToken, Tokenizer
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
 
 from polystance.errors import DataError
-from polystance.models.checkpoint import Settings, make_encoder, save_checkpoint
+from polystance.models.checkpoint import SETTINGS_FILE, Settings, make_encoder, save_checkpoint
 from polystance.models.labels import MARKERS, OUTPUTS
 from polystance.training.alignment import align
 from polystance.training.examples import Example, read_examples
@@ -47,7 +47,7 @@ def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
     )
     save_checkpoint(best, tokenizer, settings, out)
     settings = fit_settings(out, dev, articles)
-    (out / "polystance.json").write_text(settings.to_json(), encoding="utf-8")
+    (out / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
     return out
 
 

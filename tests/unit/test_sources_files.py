@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zstandard
@@ -19,7 +18,7 @@ from polystance.inference.sources import Failure, read_articles
 from polystance.inference.sources import files as files_module
 from polystance.inference.sources import rows as rows_module
 from polystance.inference.sources.failures import UnreadableError
-from polystance.models.records import Article
+from tests.unit.reading import read
 
 CHINESE = (
     "样例部长周二表示，中国与美国将继续就稀土出口问题进行磋商，"
@@ -27,22 +26,6 @@ CHINESE = (
 )
 TRADITIONAL = "樣例部長週二表示，中國與美國將繼續就稀土出口問題進行磋商，這是兩國在一個月內的第三次會談。"
 ENGLISH = "The sample minister said on Tuesday that talks on rare earth exports would go on next month."
-
-
-def read(*inputs: str | Path, **options: Any) -> tuple[list[Article], list[Failure]]:
-    """Articles and failures; the InputError after failures alone is swallowed."""
-    articles: list[Article] = []
-    failures: list[Failure] = []
-    try:
-        for found in read_articles([str(item) for item in inputs], **options):
-            if isinstance(found, Failure):
-                failures.append(found)
-            else:
-                articles.append(found)
-    except InputError:
-        assert failures
-        assert not articles
-    return articles, failures
 
 
 @pytest.mark.parametrize(

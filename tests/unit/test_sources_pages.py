@@ -10,30 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polystance.errors import InputError
-from polystance.inference.sources import Failure, read_articles
 from polystance.inference.sources.feed import clean_summary, parse_header
 from polystance.inference.sources.noise import clean_body, without_teaser
 from polystance.models.records import Article
+from tests.unit.reading import read
 
 BODY = (
     "The sample ministry said on Monday that the new magnet plant would open in spring.\n"
     "Its output is to replace imports from three countries, officials told reporters."
 )
-
-
-def read(path: Path) -> tuple[list[Article], list[Failure]]:
-    articles: list[Article] = []
-    failures: list[Failure] = []
-    try:
-        for found in read_articles([path]):
-            if isinstance(found, Failure):
-                failures.append(found)
-            else:
-                articles.append(found)
-    except InputError:
-        assert failures
-    return articles, failures
 
 
 def page(folder: Path, text: str, name: str = "page.txt") -> Article:

@@ -15,27 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polystance.errors import InputError, UsageError
-from polystance.inference.sources import Failure, read_articles
+from polystance.errors import UsageError
+from polystance.inference.sources import read_articles
 from polystance.inference.sources import rows as rows_module
-from polystance.models.records import Article
+from tests.unit.reading import read
 
 ENGLISH = "The sample minister said on Tuesday that talks on rare earth exports would go on."
 CHINESE = "样例部长周二表示，两国将继续就稀土出口问题进行磋商。"
-
-
-def read(path: Path, **options: Any) -> tuple[list[Article], list[Failure]]:
-    articles: list[Article] = []
-    failures: list[Failure] = []
-    try:
-        for found in read_articles([path], **options):
-            if isinstance(found, Failure):
-                failures.append(found)
-            else:
-                articles.append(found)
-    except InputError:
-        assert failures
-    return articles, failures
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:
