@@ -191,10 +191,12 @@ class StanceClassifier:
         pooled = settings.pooling.pool(logits, first)
         p = settings.calibration.softmax("stance", pooled, job.article.language)
         best = int(p.argmax())
+        inside = settings.conformal.members(p, job.article.language)
         return StanceLabel(
             target=target,
             label=STANCES[best] if p[best] >= min_confidence else UNCERTAIN,
             probabilities=dict(zip(STANCES, p.tolist(), strict=True)),
+            plausible=tuple(STANCES[i] for i in np.argsort(-p) if inside[i]),
             mentions=job.mentions[target],
             windows=len(used),
             tokens=sum(spot.window.tokens for spot in used),

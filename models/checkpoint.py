@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polystance.errors import CheckpointError
 from polystance.models.calibration import Calibration
+from polystance.models.conformal import ConformalSets
 from polystance.models.labels import FRAMES, MARKERS, OUTPUTS
 from polystance.models.pooling import Pooling
 
@@ -58,6 +59,7 @@ class Settings:
         simplify: Whether traditional characters are simplified before tokenising.
         frame_thresholds: Probability from which a frame is reported, by frame.
         calibration: Temperatures.
+        conformal: Floors of the sets of stances.
         pooling: Weights of windows, for stance.
         tone_pooling: The same for tone.
     """
@@ -67,6 +69,7 @@ class Settings:
     simplify: bool = True
     frame_thresholds: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(FRAMES, 0.5))
     calibration: Calibration = field(default_factory=Calibration)
+    conformal: ConformalSets = field(default_factory=ConformalSets)
     pooling: Pooling = field(default_factory=Pooling)
     tone_pooling: Pooling = field(default_factory=Pooling)
 
@@ -80,6 +83,7 @@ class Settings:
                     "simplify": self.simplify,
                     "frame_thresholds": dict(self.frame_thresholds),
                     "calibration": self.calibration.to_dict(),
+                    "conformal": self.conformal.to_dict(),
                     "pooling": self.pooling.to_dict(),
                     "tone_pooling": self.tone_pooling.to_dict(),
                 },
@@ -106,6 +110,8 @@ class Settings:
                 simplify=bool(data["simplify"]),
                 frame_thresholds={f: float(data["frame_thresholds"][f]) for f in FRAMES},
                 calibration=Calibration.from_dict(data["calibration"]),
+                # Checkpoints of before 2026-11-25 have none: then every label stays plausible.
+                conformal=ConformalSets.from_dict(data.get("conformal", ConformalSets().to_dict())),
                 pooling=Pooling.from_dict(data["pooling"]),
                 tone_pooling=Pooling.from_dict(data["tone_pooling"]),
             )

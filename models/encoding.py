@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from polystance.models.labels import MARKERS, MAX_TARGETS_PER_PASS
 from polystance.models.records import Mention
-from polystance.models.scripts import to_simplified, without_surrogates
+from polystance.models.scripts import STRAY_BLANKS, to_simplified, without_surrogates
 from polystance.models.sentences import split_sentences
 from polystance.models.targets import target_name
 
@@ -99,7 +99,7 @@ class WindowEncoder:
 
     def _plain(self, text: str) -> str:
         """`text` for the tokenizer: what looks like a special token must not become one."""
-        return without_surrogates(self._special.sub(r"\g<0> ", text))
+        return without_surrogates(STRAY_BLANKS.sub("", self._special.sub(r"\g<0> ", text)))
 
     def sentences(
         self,

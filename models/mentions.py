@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import ahocorasick
+import rjieba
 
 from polystance.models import context
 from polystance.models.records import Mention
-from polystance.models.scripts import to_simplified
+from polystance.models.scripts import STRAY_BLANKS, to_simplified
 from polystance.models.targets import cldr_names, country_codes, is_country
 from polystance.seeds import resource
 
@@ -100,8 +102,27 @@ class MentionFinder:
         Returns:
             Mentions with `0 <= start < end <= len(text)`, in characters of `text`.
         """
-        tidy = to_simplified(text).translate(_TYPOGRAPHY)
-        matches = _leftmost_longest(self._candidates(tidy, _day(published)))
+        tidy, day = to_simplified(text).translate(_TYPOGRAPHY), _day(published)
+        mentions = self._find(tidy, day)
+        if STRAY_BLANKS.search(tidy):
+            mentions += _apart(mentions, self._across_blanks(tidy, day))
+        return sorted(mentions, key=lambda mention: (mention.start, mention.end))
+
+    def _across_blanks(self, tidy: str, day: date | None) -> Iterator[Mention]:
+        """Mentions that a stray blank cuts in two (美 国), unless it is what parts them (高中 国际)."""
+        blank = {at for match in STRAY_BLANKS.finditer(tidy) for at in range(*match.span())}
+        origin = [at for at in range(len(tidy)) if at not in blank]
+        joined = "".join(tidy[at] for at in origin)
+        bounds = {0, *accumulate(len(word) for word in rjieba.cut(joined))}
+        for mention in self._find(joined, day):
+            start, end = origin[mention.start], origin[mention.end - 1] + 1
+            cut = end - start > mention.end - mention.start
+            words = {mention.start, mention.end} <= bounds
+            if cut and (words or bounds.isdisjoint(range(mention.start + 1, mention.end))):
+                yield Mention(mention.target, start, end)
+
+    def _find(self, tidy: str, day: date | None) -> list[Mention]:
+        matches = _leftmost_longest(self._candidates(tidy, day))
         place = context.PlaceFilter(tidy)
         full = {match.entry.person for match in matches if match.entry.kind == "office"}
         outright = {match.entry.target for match in matches if match.entry.kind != "echo"}
@@ -119,7 +140,7 @@ class MentionFinder:
                 end -= 1  # noqa: PLW2901 - the hyphen of "Sino-" is no part of the mention
             mentions.append(Mention(entry.target, start, end))
         mentions += self._single_characters(tidy, mask, place)
-        return sorted(mentions, key=lambda mention: (mention.start, mention.end))
+        return mentions
 
     def _candidates(self, tidy: str, day: date | None) -> Iterator[_Match]:
         """Names and traps that stand as whole words, in the right case, in office on the day."""
@@ -184,6 +205,11 @@ class MentionFinder:
         return (leads and (not at or tidy[at - 1] in _LIST)) or (
             ends and at + 1 < len(tidy) and tidy[at + 1] in _LIST
         )
+
+
+def _apart(known: Sequence[Mention], found: Iterable[Mention]) -> list[Mention]:
+    """Those found that overlap none of the known."""
+    return [m for m in found if all(m.end <= k.start or k.end <= m.start for k in known)]
 
 
 def _is_day_of_month(tidy: str, at: int) -> bool:

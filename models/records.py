@@ -66,6 +66,7 @@ class StanceLabel:
         target: ISO 3166-1 alpha-2 code, "EU", or free text.
         label: "favor", "neutral" or "against"; "uncertain" if the confidence asked for was not reached.
         probabilities: Calibrated probability of each stance, summing to 1.
+        plausible: Stances that can't be ruled out: the checkpoint's conformal set, most probable first.
         mentions: Mentions of the target in title and text; 0 for a target given but not named.
         windows: Windows of text that the label rests on.
         tokens: Tokens of these windows.
@@ -75,6 +76,7 @@ class StanceLabel:
     target: str
     label: str
     probabilities: Mapping[str, float]
+    plausible: tuple[str, ...]
     mentions: int
     windows: int
     tokens: int

@@ -1,4 +1,7 @@
-"""Replacements of one character by one, so that offsets stay true: traditional Chinese, lone surrogates."""
+"""How Chinese is written: traditional characters and stray blanks; and lone surrogates.
+
+Characters are replaced one by one, so that offsets stay true.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import re
 from functools import cache
 from importlib.resources import files
 
+# A blank between two Chinese characters, as PDF files and justified lines leave it: 美 国.
+STRAY_BLANKS = re.compile(r"(?<=[\u3400-\u9fff])[ \t\u00a0\u3000]+(?=[\u3400-\u9fff])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _VARIANTS = ("HKVariantsRev.txt", "TWVariantsRev.txt")
 

@@ -46,6 +46,7 @@ class ExampleDataset(Dataset[dict[str, Any]]):
     Args:
         weights: Weight of each example's stance loss.
         unmarked: Probability that a target's mentions stay without markers in one access.
+        subset: Probability that only some of the targets are asked for in one access.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class ExampleDataset(Dataset[dict[str, Any]]):
         *,
         max_tokens: int,
         unmarked: float,
+        subset: float = 0.0,
         seed: int,
     ) -> None:
         self.encoder = encoder
         self.examples = examples
         self.weights = weights
         self.unmarked = unmarked
+        self.subset = subset
         self.sentences = encode_examples(encoder, examples, max_tokens)
         self.lengths = [
             sum(len(s.ids) for s in sentences)
@@ -76,6 +79,8 @@ class ExampleDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         example, rng = self.examples[index], self._rng
         targets = [str(t) for t in rng.permutation(list(example.stances))[:MAX_TARGETS_PER_PASS]]
+        if len(targets) > 1 and rng.random() < self.subset:
+            targets = targets[: rng.integers(1, len(targets))]
         markers = rng.permutation(len(MARKERS))[: len(targets)]
         window = self.encoder.window(
             self.sentences[index],
@@ -84,7 +89,10 @@ class ExampleDataset(Dataset[dict[str, Any]]):
             markers=[int(m) for m in markers],
             unmarked=frozenset(t for t in targets if rng.random() < self.unmarked),
         )
-        labels = [STANCES.index(example.stances[t]) for t in window.targets]
+        labels = [
+            example.soft.get(t) or tuple(float(s == example.stances[t]) for s in STANCES)
+            for t in window.targets
+        ]
         return {
             "input_ids": window.ids,
             "header": list(zip(window.header, labels, strict=True)),
@@ -99,12 +107,12 @@ def collate(items: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     """A padded batch of b items, n tokens and t targets in all.
 
     input_ids, attention_mask: (b, n) int64. header: (t, 2) row and position of each target's marker;
-    stance: (t,) class; weight: (t,). mentions: (m, 3) row, position, index of the target among the t.
+    stance: (t, 3) probability of each class; weight: (t,). mentions: (m, 3) row, position, index of the target among the t.
     tone: (b,) class or -100. frames: (b, 14) in {0, 1}, or -1 where not labelled.
     """
     ids, mask = pad([item["input_ids"] for item in items])
     header: list[tuple[int, int]] = []
-    stance: list[int] = []
+    stance: list[Sequence[float]] = []
     weight: list[float] = []
     mentions: list[tuple[int, int, int]] = []
     frames = torch.full((len(items), len(FRAMES)), -1.0)
@@ -120,7 +128,7 @@ def collate(items: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         "input_ids": ids,
         "attention_mask": mask,
         "header": torch.tensor(header, dtype=torch.long).reshape(-1, 2),
-        "stance": torch.tensor(stance, dtype=torch.long),
+        "stance": torch.tensor(stance, dtype=torch.float32).reshape(-1, len(STANCES)),
         "weight": torch.tensor(weight),
         "mentions": torch.tensor(mentions, dtype=torch.long).reshape(-1, 3),
         "tone": torch.tensor([item["tone"] for item in items]),

@@ -13,6 +13,7 @@ import numpy as np
 from polystance.errors import DataError
 from polystance.models.checkpoint import Checkpoint, load_checkpoint
 from polystance.models.labels import FRAMES, STANCES, TONES
+from polystance.training.certainty import Certainty, certainty
 from polystance.training.controls import Predictor, majority, target_only, tfidf
 from polystance.training.examples import Example, read_examples
 from polystance.training.metrics import (
@@ -121,7 +122,13 @@ def checkpoint_predictor(checkpoint: Checkpoint) -> Predictor:
 
 @dataclass(frozen=True)
 class DatasetEvaluation:
-    """A checkpoint on one split, beside the controls. `texts`: texts in the split."""
+    """A checkpoint on one split, beside the controls.
+
+    Attributes:
+        texts: Texts that were scored.
+        overlap: Texts left out since the train split of the set has them too.
+        certainty: What the checkpoint's probabilities are worth, by slice: "all" and each language.
+    """
 
     dataset: str
     split: str
@@ -130,6 +137,8 @@ class DatasetEvaluation:
     stance: Mapping[str, Evaluation]
     tone: Mapping[str, Score] = field(default_factory=dict)
     frames: Mapping[str, Score] = field(default_factory=dict)
+    certainty: Mapping[str, Certainty] = field(default_factory=dict)
+    overlap: int = 0
 
     def to_json(self, path: Path) -> None:
         data: dict[str, Any] = asdict(self)
@@ -172,11 +181,13 @@ def evaluate_dataset(
     controls: bool = True,
 ) -> DatasetEvaluation:
     """Score a checkpoint on a split of a data set in `data`, controls fitted on its train split."""
-    examples = read_examples(data, name, split)
+    found = read_examples(data, name, split)
+    train = read_examples(data, name, "train")
+    seen = {e.text for e in train}
+    examples = [e for e in found if e.text not in seen]
     checkpoint = load_checkpoint(model)
     predictors: dict[str, Predictor] = {checkpoint.settings.name: checkpoint_predictor(checkpoint)}
     if controls:
-        train = read_examples(data, name, "train")
         predictors["TF-IDF + linear"] = tfidf(train, read_examples(data, name, "dev"))
         predictors["target only"] = target_only(train)
         predictors["majority"] = majority(train)
@@ -186,6 +197,8 @@ def evaluate_dataset(
         checkpoint=checkpoint.digest(),
         texts=len(examples),
         stance={key: evaluate(predictor, examples) for key, predictor in predictors.items()},
+        certainty=certainty(checkpoint, examples),
+        overlap=len(found) - len(examples),
         **_document_scores(checkpoint, examples),
     )
 

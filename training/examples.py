@@ -9,8 +9,9 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from polystance.models.labels import STANCES, TONES
 from polystance.models.mentions import default_finder
 from polystance.models.records import Mention
 from polystance.seeds import resource
+from polystance.training.passages import Passage, read_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Example:
         title_mentions, text_mentions: Where the targets are named; mentions of other targets are left out.
         tone: None where not labelled; `frames` likewise (an empty tuple means: labelled, none).
         group: Part of the data set that a figure is wanted for (an outlet, a subset).
+        soft: Probability of each stance per target, in the order of `STANCES`, where a model gave the label;
+            targets that are not in it count as certain.
     """
 
     id: str
@@ -45,6 +49,7 @@ class Example:
     frames: tuple[str, ...] | None = None
     group: str = ""
     evidence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    soft: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def read_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
@@ -67,14 +72,20 @@ def read_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
     )
 
 
+def find_mentions(
+    title: str, text: str, date: str | None, targets: Container[str]
+) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
+    """Where title and text name the countries among `targets`. `date`: ISO 8601; ignored without a day."""
+    finder, day = default_finder(), date if date and len(date) >= 10 else None
+    found = (tuple(m for m in finder.find(part, day) if m.target in targets) for part in (title, text))
+    return next(found), next(found)
+
+
 def read_country_news(folder: Path, split: str) -> Iterator[Example]:
     """News passages labelled per country (`split`: train, dev, test, articles_dev)."""
-    finder = default_finder()
     for row in read_rows(folder, split):
         stances = {target: label for target, label in row["stance"].items() if label in STANCES}
-        date = row.get("date") or None
-        if date and len(date) < 10:
-            date = None
+        title_mentions, text_mentions = find_mentions(row["title"] or "", row["text"], row.get("date"), stances)
         yield Example(
             id=row["id"],
             document=row["id"],
@@ -82,8 +93,8 @@ def read_country_news(folder: Path, split: str) -> Iterator[Example]:
             title=row["title"] or "",
             text=row["text"],
             stances=stances,
-            title_mentions=tuple(m for m in finder.find(row["title"] or "", date) if m.target in stances),
-            text_mentions=tuple(m for m in finder.find(row["text"], date) if m.target in stances),
+            title_mentions=title_mentions,
+            text_mentions=text_mentions,
             tone=row["tone"] if row["tone"] in TONES else None,
             frames=tuple(row["frames"]),
             group=row["source"],
@@ -135,6 +146,55 @@ def read_grouped(folder: Path, split: str) -> Iterator[Example]:
     yield from _grouped(read_rows(folder, split), "doc_id")
 
 
+def read_annotations(folder: Path, split: str) -> Iterator[Example]:
+    """Labels that ship in `training/annotations`, on passages of the corpora beside the labelled sets.
+
+    The labels name a passage by its place in a corpus (`training.passages`), since its text is a third
+    party's. Raises DataError if a corpus is missing, or has another text in that place.
+    """
+    wanted: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for row in read_rows(Path(str(files("polystance.training") / "annotations")), split):
+        wanted[row["lang"], row["corpus"]][row["document"]].append(row)
+    for (language, corpus), by_document in wanted.items():
+        for document in read_documents(folder.parent.parent, language, corpus):
+            for row in by_document.pop(document.id, ()):
+                passage = Passage(document, row["start"], row["end"])
+                if passage.fingerprint != row["fingerprint"]:
+                    raise DataError(
+                        f"Corpus {corpus!r} has another text at {passage.id} than the one that was labelled. "
+                        f"Take the version that was labelled, or take split {split!r} out of the recipe."
+                    )
+                stances = {target: label for target, label in row["stance"].items() if label in STANCES}
+                title_mentions, text_mentions = find_mentions(
+                    document.title, passage.text, document.date, stances
+                )
+                yield Example(
+                    id=passage.id,
+                    document=document.id,
+                    language=language,
+                    title=document.title,
+                    text=passage.text,
+                    stances=stances,
+                    title_mentions=title_mentions,
+                    text_mentions=text_mentions,
+                    tone=row["tone"],
+                    frames=tuple(row["frames"]),
+                    group=corpus,
+                )
+        if by_document:
+            raise DataError(
+                f"Corpus {corpus!r} lacks {len(by_document)} labelled documents, {min(by_document)} first. "
+                f"Take the version that was labelled, or take split {split!r} out of the recipe."
+            )
+
+
+def read_tones(folder: Path, split: str) -> Iterator[Example]:
+    """A data set of rows `text, label` where the label is the tone of the whole text."""
+    for row in read_rows(folder, split):
+        if row["label"] in TONES:
+            yield Example(row["id"], row["id"], row["lang"], "", row["text"], {}, tone=row["label"])
+
+
 def read_seeds() -> list[Example]:
     """The sample corpus that ships, with its gold labels and mentions."""
     examples = []
@@ -164,12 +224,16 @@ def read_seeds() -> list[Example]:
 
 READERS: Mapping[str, Callable[[Path, str], Iterator[Example]]] = {
     "country-news": read_country_news,
+    "annotations": read_annotations,
     "whu-us-china": read_grouped,
     "newsmtsc": read_grouped,
     "dse": read_grouped,
     "ruw": read_grouped,
     "c-stance": read_grouped,
     "nlpcc2016-stance": read_grouped,
+    "sentfin": read_grouped,
+    "bdci2019-news-sentiment": read_tones,
+    "financial-phrasebank": read_tones,
 }
 
 

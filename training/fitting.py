@@ -15,6 +15,7 @@ from scipy.optimize import minimize_scalar
 
 from polystance.models.calibration import Calibration
 from polystance.models.checkpoint import Checkpoint, Settings, load_checkpoint
+from polystance.models.conformal import ConformalSets
 from polystance.models.forward import forward
 from polystance.models.labels import FRAMES, STANCES, TONE_SLICE, TONES
 from polystance.models.pooling import Pooling
@@ -37,12 +38,14 @@ def fit_settings(checkpoint: Path, dev: Sequence[Example], articles: Sequence[Ex
     loaded = load_checkpoint(checkpoint)
     predictions = predict_windows(loaded.model, loaded.encoder, dev)
     calibration = fit_calibration(dev, predictions)
+    conformal = fit_conformal(dev, predictions, calibration)
     threshold = fit_frame_threshold(dev, predictions, calibration)
     stance_pooling, tone_pooling = fit_pooling(loaded, [articles, read_seeds()])
     log.info("calibration %s, frames from %.2f, pooling %s", calibration.to_dict(), threshold, stance_pooling)
     return replace(
         loaded.settings,
         calibration=calibration,
+        conformal=conformal,
         frame_thresholds=dict.fromkeys(FRAMES, threshold),
         pooling=stance_pooling,
         tone_pooling=tone_pooling,
@@ -87,6 +90,17 @@ def fit_calibration(examples: Sequence[Example], predictions: Sequence[PassageLo
     return Calibration(fitted)
 
 
+def fit_conformal(
+    examples: Sequence[Example], predictions: Sequence[PassageLogits], calibration: Calibration
+) -> ConformalSets:
+    """Floors of the 90% sets of stances, per language."""
+    gold, logits, languages, _ = stance_arrays(examples, predictions)
+    if not len(gold):
+        return ConformalSets()
+    rows = [calibration.softmax("stance", x, language) for x, language in zip(logits, languages, strict=True)]
+    return ConformalSets.fit(gold, np.array(rows), languages)
+
+
 def _class_loss(labels: Array, logits: Array) -> float:
     shifted = logits - logits.max(axis=1, keepdims=True)
     return float((np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]).mean())
@@ -122,12 +136,13 @@ def fit_pooling(checkpoint: Checkpoint, sets: Sequence[Sequence[Example]]) -> tu
     different weights, and one set alone would tie the pooling to its own share of neutral labels.
     """
     stances, tones = zip(
-        *(_article_logits(checkpoint, articles) for articles in sets if articles), strict=True
+        *(article_logits(checkpoint, articles) for articles in sets if articles), strict=True
     )
-    return _fit_pooling(stances), _fit_pooling(tones)
+    return best_pooling(stances), best_pooling(tones)
 
 
-def _article_logits(checkpoint: Checkpoint, articles: Sequence[Example]) -> tuple[Rows, Rows]:
+def article_logits(checkpoint: Checkpoint, articles: Sequence[Example]) -> tuple[Rows, Rows]:
+    """Stance and tone of each article: gold class, logits of the windows it rests on, which is the first."""
     encoder, limit = checkpoint.encoder, checkpoint.settings.window_tokens
     stances: Rows = []
     tones: Rows = []
@@ -153,7 +168,8 @@ def _article_logits(checkpoint: Checkpoint, articles: Sequence[Example]) -> tupl
     return stances, tones
 
 
-def _fit_pooling(sets: Sequence[Rows]) -> Pooling:
+def best_pooling(sets: Sequence[Rows]) -> Pooling:
+    """The pooling of a grid with the highest macro-F1, on the mean of the sets."""
     def score(pooling: Pooling) -> float:
         reached = []
         for rows in sets:

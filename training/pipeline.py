@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from polystance.errors import DataError
 from polystance.models.checkpoint import SETTINGS_FILE, Settings, make_encoder, save_checkpoint
 from polystance.models.labels import MARKERS, OUTPUTS
 from polystance.training.alignment import align
+from polystance.training.augmentation import exchange_countries
 from polystance.training.examples import Example, read_examples
 from polystance.training.finetuning import finetune
 from polystance.training.fitting import fit_settings
-from polystance.training.recipe import Recipe
+from polystance.training.recipe import Recipe, Stage
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +35,22 @@ def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
         work: Intermediate states; keep it and run again to go on after a stop.
     """
     work.mkdir(parents=True, exist_ok=True)
-    train, dev = load_data(recipe, data)  # all data before any work: what is missing shows at once
+    # All data before any work: what is missing shows at once.
+    dev = read_examples(data / "data", recipe.dev, "dev")
+    mixes = [load_mix(stage, data, dev) for stage in recipe.stages]
     articles = read_examples(data / "data", recipe.dev, "articles_dev")
     source = _encoder_folder(recipe, data, work)
-    model, tokenizer = token_classifier(source, recipe.finetuning.seed)
-    encoder = make_encoder(tokenizer, simplify=recipe.teacher is not None)
-    tuned = work / "finetuned"
-    history = finetune(model, encoder, train, dev, tuned, recipe.finetuning)
-    (work / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
-    best = AutoModelForTokenClassification.from_pretrained(tuned / "best", dtype=torch.float32)
-    settings = Settings(
-        name=recipe.name, window_tokens=recipe.window_tokens, simplify=recipe.teacher is not None
-    )
-    save_checkpoint(best, tokenizer, settings, out)
+    simplify = recipe.teacher is not None or _simplifies(Path(source))
+    model, tokenizer = token_classifier(source, recipe.stages[0].finetuning.seed)
+    encoder = make_encoder(tokenizer, simplify=simplify)
+    for stage, mix in zip(recipe.stages, mixes, strict=True):
+        folder = work / stage.name
+        if not (folder / "best").exists():
+            history = finetune(model, encoder, mix, dev, folder, stage.finetuning)
+            (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+        model = AutoModelForTokenClassification.from_pretrained(folder / "best", dtype=torch.float32)
+    settings = Settings(name=recipe.name, window_tokens=recipe.window_tokens, simplify=simplify)
+    save_checkpoint(model, tokenizer, settings, out)
     settings = fit_settings(out, dev, articles)
     (out / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
     return out
@@ -73,23 +78,30 @@ def _teacher_folder(teacher: str) -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def load_data(recipe: Recipe, data: Path) -> tuple[list[tuple[Example, float]], list[Example]]:
-    """The training mix with the weight of each example, and the dev split. Documents are never in both."""
-    rng = random.Random(recipe.finetuning.seed)
-    dev = read_examples(data / "data", recipe.dev, "dev")
+def load_mix(stage: Stage, data: Path, dev: Sequence[Example]) -> list[tuple[Example, float]]:
+    """The training mix of a stage with the weight of each example. No document of `dev` is in it."""
+    rng = random.Random(stage.finetuning.seed)
     held = {example.document for example in dev} | {example.text for example in dev}
     train: list[tuple[Example, float]] = []
-    for part in recipe.data:
+    for part in stage.data:
         examples = read_examples(data / "data", part.name, part.split)
         kept = [e for e in examples if e.document not in held and e.text not in held]
-        if part.neutral < 1:
-            kept = [e for e in kept if set(e.stances.values()) != {"neutral"} or rng.random() < part.neutral]
-        rng.shuffle(kept)
-        train += [(e, part.weight) for e in kept[: part.limit or None]] * part.repeat
         log.info(
             "%s: %d texts, %d left out as they are in dev", part.name, len(kept), len(examples) - len(kept)
         )
-    return train, dev
+        if part.neutral < 1:
+            kept = [e for e in kept if set(e.stances.values()) != {"neutral"} or rng.random() < part.neutral]
+        rng.shuffle(kept)
+        kept = kept[: part.limit or None]
+        kept += [exchange_countries(e, rng) for e in kept if rng.random() < part.exchange]
+        train += [(e, part.weight) for e in kept] * part.repeat
+    return train
+
+
+def _simplifies(source: Path) -> bool:
+    """Whether an encoder is a polystance checkpoint whose vocabulary has simplified characters only."""
+    path = source / SETTINGS_FILE
+    return path.is_file() and Settings.from_json(path.read_text(encoding="utf-8"), path).simplify
 
 
 def token_classifier(source: str | Path, seed: int) -> tuple[PreTrainedModel, Tokenizer]:

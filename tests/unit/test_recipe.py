@@ -19,20 +19,24 @@ from polystance.inference.classifier import StanceClassifier
 from polystance.models.checkpoint import Checkpoint, load_checkpoint
 from polystance.models.labels import MARKERS, OUTPUTS
 from polystance.training import finetuning
+from polystance.training.examples import read_examples
 from polystance.training.finetuning import FinetuningConfig
-from polystance.training.pipeline import load_data, run_recipe, token_classifier
-from polystance.training.recipe import DataConfig, Recipe, load_recipe
+from polystance.training.pipeline import load_mix, run_recipe, token_classifier
+from polystance.training.recipe import DataConfig, Recipe, Stage, load_recipe
 from tests.unit.tiny import CHINESE, ENGLISH, tiny_config, write_jsonl
 
 RECIPE = """
 name = "mine"
 encoder = "some/encoder"
-[[data]]
-name = "country-news"
-weight = 0.5
-[finetuning]
+[[stage]]
+name = "first"
 steps = 7
 class_weights = { favor = 2, neutral = 1, against = 2 }
+[[stage.data]]
+name = "country-news"
+weight = 0.5
+[[stage]]
+name = "second"
 """
 
 
@@ -45,10 +49,12 @@ def written(folder: Path, text: str) -> Path:
 def test_a_recipe_is_parsed(tmp_path: Path) -> None:
     recipe = load_recipe(written(tmp_path, RECIPE))
     assert (recipe.name, recipe.encoder, recipe.teacher) == ("mine", "some/encoder", None)
-    assert recipe.data == (DataConfig("country-news", weight=0.5),)
-    assert recipe.finetuning == FinetuningConfig(
+    first, second = recipe.stages
+    assert first.data == (DataConfig("country-news", weight=0.5),)
+    assert first.finetuning == FinetuningConfig(
         steps=7, class_weights={"favor": 2, "neutral": 1, "against": 2}
     )
+    assert second == Stage("second", ())
 
 
 @pytest.mark.parametrize(
@@ -57,17 +63,20 @@ def test_a_recipe_is_parsed(tmp_path: Path) -> None:
 def test_shipped_recipes_parse(path: str) -> None:
     recipe = load_recipe(Path(str(files("polystance.training") / "recipes" / path)))
     assert recipe.name == Path(path).stem
-    assert recipe.data
-    assert recipe.finetuning.evaluate_every <= recipe.finetuning.steps
+    for stage in recipe.stages:
+        assert stage.data
+        assert stage.finetuning.evaluate_every <= stage.finetuning.steps
 
 
 @pytest.mark.parametrize(
     ("old", "new", "error", "message"),
     [
         ('name = "mine"', 'nome = "mine"', UsageError, "nome.*Allowed.*name"),
-        ("steps = 7", "stops = 7", UsageError, r"\[finetuning\].*stops.*Allowed.*steps"),
-        ("weight = 0.5", "wait = 0.5", UsageError, r"\[\[data\]\].*wait"),
-        ("[finetuning]", "[finetuned]", UsageError, "finetuned"),
+        ("steps = 7", "stops = 7", UsageError, r"\[\[stage\]\] first.*stops.*Allowed.*steps"),
+        ("weight = 0.5", "wait = 0.5", UsageError, r"\[\[stage\]\] first.*\[\[stage.data\]\].*wait"),
+        ("[[stage.data]]", "[finetuned]", UsageError, "finetuned"),
+        ('name = "second"', 'name = "first"', UsageError, "name of its own"),
+        ('name = "second"', "", UsageError, r"without a name.*name"),
         ('name = "mine"', "", UsageError, "name"),
         ('name = "country-news"', "", UsageError, "name"),
         ('encoder = "some/encoder"', "", UsageError, "either `teacher`"),
@@ -123,26 +132,26 @@ def tiny_recipe(encoder: str | None = "unused", **options: Any) -> Recipe:
         max_tokens=80,
         **options.pop("finetuning", {}),
     )
-    return Recipe(
-        "tuned",
-        (DataConfig("country-news", **options),),
-        encoder=encoder,
-        window_tokens=96,
-        finetuning=tuning,
-    )
+    stage = Stage("news", (DataConfig("country-news", **options),), tuning)
+    return Recipe("tuned", (stage,), encoder=encoder, window_tokens=96)
 
 
 @pytest.mark.parametrize(
     ("options", "texts"),
-    [({}, 5), ({"repeat": 3}, 15), ({"limit": 2}, 2), ({"limit": 2, "repeat": 2}, 4), ({"neutral": 0.0}, 4)],
+    [
+        ({}, 5), ({"repeat": 3}, 15), ({"limit": 2}, 2), ({"limit": 2, "repeat": 2}, 4), ({"neutral": 0.0}, 4),
+        ({"exchange": 1.0}, 10), ({"exchange": 1.0, "repeat": 2}, 20),
+    ],
 )
 def test_the_mix_leaves_out_what_is_in_dev(data: Path, options: dict[str, Any], texts: int) -> None:
-    train, dev = load_data(tiny_recipe(**options, weight=0.25), data)
+    (stage,) = tiny_recipe(**options, weight=0.25).stages
+    dev = read_examples(data / "data", "country-news", "dev")
+    train = load_mix(stage, data, dev)
     assert len(train) == texts
     assert {weight for _, weight in train} == {0.25}
-    assert {e.id for e in dev} == {"n5", "n6"}
     assert {e.text for e, _ in train}.isdisjoint({e.text for e in dev})
-    assert load_data(tiny_recipe(**options, weight=0.25), data)[0] == train
+    assert {e.document for e, _ in train}.isdisjoint({e.document for e in dev})
+    assert load_mix(stage, data, dev) == train
 
 
 @pytest.fixture
@@ -184,13 +193,13 @@ def test_a_stopped_run_goes_on_and_ends_in_a_checkpoint(
     stop = 2
     with pytest.raises(KeyboardInterrupt):
         run_recipe(recipe, data, out, work)
-    assert [p.name for p in (work / "finetuned").glob("checkpoint-*")] == ["checkpoint-2"]
+    assert [p.name for p in (work / "news").glob("checkpoint-*")] == ["checkpoint-2"]
     assert not out.exists()
 
     stop = -1
     assert run_recipe(recipe, data, out, work) == out
     assert len(steps) == 4  # two before the stop, two after it
-    history = json.loads((work / "history.json").read_text())
+    history = json.loads((work / "news" / "history.json").read_text())
     assert [row["step"] for row in history if "eval_stance_f1" in row] == [2, 4]
 
     checkpoint = load_checkpoint(out)
@@ -211,6 +220,22 @@ def test_a_finished_run_has_nothing_left_to_train(
     assert load_checkpoint(run_recipe(recipe, data, out, work)).digest() == digest
 
 
+def test_a_stage_goes_on_from_the_one_before_and_keeps_the_script(
+    data: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(str(tiny_folder))
+    (stage,) = recipe.stages
+    still = replace(stage, name="still", finetuning=replace(stage.finetuning, learning_rate=1e-12, average=0.0))
+    two = replace(recipe, stages=(stage, still))
+    one = load_checkpoint(run_recipe(recipe, data, tmp_path / "one", tmp_path / "work-one"))
+    both = load_checkpoint(run_recipe(two, data, tmp_path / "both", tmp_path / "work-both"))
+    assert one.settings.simplify  # the tiny checkpoint does, and the vocabulary is its own
+    for (name, first), second in zip(
+        one.model.state_dict().items(), both.model.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(first, second, atol=2e-3, rtol=0, msg=name)
+
+
 def test_runs_are_reproducible(data: Path, encoder_folder: str, tmp_path: Path) -> None:
     digests = [
         load_checkpoint(
@@ -225,7 +250,9 @@ def test_a_run_shorter_than_an_evaluation_still_gives_a_checkpoint(
     data: Path, encoder_folder: str, tmp_path: Path
 ) -> None:
     recipe = tiny_recipe(encoder_folder)
-    recipe = replace(recipe, finetuning=replace(recipe.finetuning, steps=2, evaluate_every=9, average=0.0))
+    (stage,) = recipe.stages
+    tuning = replace(stage.finetuning, steps=2, evaluate_every=9, average=0.0)
+    recipe = replace(recipe, stages=(replace(stage, finetuning=tuning),))
     load_checkpoint(run_recipe(recipe, data, tmp_path / "out", tmp_path / "work"))
 
 

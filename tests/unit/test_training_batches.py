@@ -18,7 +18,7 @@ from polystance.models.mentions import default_finder
 from polystance.training.alignment import length_batches, pad, retrieval_accuracy
 from polystance.training.batches import IGNORE, ExampleDataset, clip, collate, encode_examples
 from polystance.training.examples import Example
-from polystance.training.finetuning import FinetuningConfig, joint_loss
+from polystance.training.finetuning import FeatureDropout, FinetuningConfig, joint_loss, use_feature_dropout
 from polystance.training.prediction import predict_windows
 from polystance.training.scores import passage_scores
 from tests.unit.tiny import CHINESE, ENGLISH, TWENTY, tiny_model
@@ -56,7 +56,7 @@ def test_an_item_holds_the_labels_of_its_markers(encoder: WindowEncoder) -> None
         assert len(set(header)) == 3
         assert set(header) <= set(encoder.marker_ids)
         names = [encoder.tokenizer.id_to_token(ids[p + 1]) for p, _ in item["header"]]
-        labels = [STANCES[label] for _, label in item["header"]]
+        labels = [STANCES[label.index(1.0)] for _, label in item["header"]]
         assert dict(zip(names, labels, strict=True)) == {
             "▁china": "against", "▁russia": "neutral", "▁the": "against",
         }  # fmt: skip
@@ -85,6 +85,34 @@ def test_unmarked_takes_markers_from_mentions_only(encoder: WindowEncoder) -> No
     assert len([i for i in item["input_ids"] if i in encoder.marker_ids]) == 2
 
 
+def test_soft_labels_take_the_place_of_certain_ones(encoder: WindowEncoder) -> None:
+    soft = replace(EXAMPLES[2], soft={"CN": (0.1, 0.2, 0.7)})
+    item = dataset(encoder, examples=[soft])[0]
+    assert sorted(label for _, label in item["header"]) == [(0.1, 0.2, 0.7), (1.0, 0.0, 0.0)]
+
+
+def test_a_subset_of_the_targets_is_asked_for(encoder: WindowEncoder) -> None:
+    data = ExampleDataset(encoder, EXAMPLES, [1.0] * 5, max_tokens=80, unmarked=0.0, subset=1.0, seed=1)
+    assert {len(data[1]["header"]) for _ in range(30)} == {1, 2}
+    assert len(data[4]["header"]) == 0
+
+
+def test_feature_dropout_takes_the_same_features_of_all_tokens() -> None:
+    torch.manual_seed(3)
+    model = tiny_model(50)
+    use_feature_dropout(model)
+    assert not any(isinstance(m, torch.nn.Dropout) for m in model.modules())
+    attention = [m.p for n, m in model.named_modules() if n.endswith("attention.self.dropout")]
+    assert attention == [0.0, 0.0]
+    drop = FeatureDropout(0.5)
+    hidden = torch.ones(2, 7, 1_000)
+    dropped = drop(hidden)
+    assert (dropped == dropped[:, :1]).all()
+    assert (dropped[0] != dropped[1]).any()
+    assert dropped.mean().item() == pytest.approx(1.0, abs=0.1)
+    assert drop.eval()(hidden) is hidden
+
+
 def test_lengths_are_those_of_the_items_or_more(encoder: WindowEncoder) -> None:
     long = [*EXAMPLES, example(" ".join(ENGLISH) * 4, dict.fromkeys(TWENTY, "neutral"))]
     data = dataset(encoder, examples=long)
@@ -110,7 +138,7 @@ def test_collate_shapes_and_alignment(encoder: WindowEncoder) -> None:
     b, n = len(items), max(len(item["input_ids"]) for item in items)
     shapes = {name: tuple(tensor.shape) for name, tensor in batch.items()}
     assert shapes == {
-        "input_ids": (b, n), "attention_mask": (b, n), "header": (9, 2), "stance": (9,), "weight": (9,),
+        "input_ids": (b, n), "attention_mask": (b, n), "header": (9, 2), "stance": (9, 3), "weight": (9,),
         "mentions": (9, 3), "tone": (b,), "frames": (b, len(FRAMES)),
     }  # fmt: skip
     for row, item in enumerate(items):

@@ -1,0 +1,113 @@
+"""Every figure of a checkpoint, as files in its folder `results/`: what the model card is made from.
+
+    python -m polystance.training.results DATA [--model CHECKPOINT] [--out FOLDER]
+
+DATA has the form that CONTRIBUTING.md states. Nothing here chooses anything: test splits are only reported on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from polystance.models.checkpoint import Checkpoint, load_checkpoint
+from polystance.training import robustness
+from polystance.training.articles import evaluate_articles
+from polystance.training.corpora import read_pairs
+from polystance.training.evaluation import evaluate_dataset
+from polystance.training.examples import read_examples, read_seeds
+
+log = logging.getLogger(__name__)
+FOLDER: Final = "results"
+_TESTS: Final = ("country-news", "newsmtsc", "c-stance")
+_PARALLEL: Final = "wmt_news_human"  # translated by people, from news
+_PAIRS: Final = 2_000
+
+
+def write_results(data: Path, model: str | Path | None = None, out: Path | None = None) -> Path:
+    """Score a checkpoint on everything there is, and write `results/*.json` (into its folder if `out` is None).
+
+    Data sets that `data` lacks raise DataError.
+    """
+    checkpoint = load_checkpoint(model)
+    folder = out or checkpoint.path / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _TESTS:
+        log.info("%s", name)
+        evaluate_dataset(data / "data", name, "test", model).to_json(folder / f"{name}.json")
+    log.info("articles")
+    write(folder / "articles.json", evaluate_articles(checkpoint, read_examples(data / "data", _TESTS[0], "articles_dev")))
+    log.info("robustness")
+    write(folder / "robustness.json", _robustness(checkpoint, data))
+    return folder
+
+
+def _robustness(checkpoint: Checkpoint, data: Path) -> dict[str, Any]:
+    passages = read_examples(data / "data", _TESTS[0], "dev") + read_examples(data / "data", _TESTS[0], "test")
+    pairs = read_pairs(data, _PARALLEL)[:_PAIRS]
+    return {
+        "checkpoint": checkpoint.digest(),
+        "passages": {"data": f"{_TESTS[0]} dev and test", **on_passages(checkpoint, passages)},
+        "translations": {"data": _PARALLEL, "agreement": robustness.translations(checkpoint, pairs)},
+        **on_seeds(checkpoint),
+    }
+
+
+_ON_PASSAGES: Final[Mapping[str, Callable[..., robustness.Share]]] = {
+    "one_target_a_pass": robustness.one_target_a_pass,
+    "other_order": robustness.other_order,
+    "traditional": robustness.traditional,
+    "without_title": robustness.without_title,
+    "capitals": robustness.capitals,
+    "stray_blanks": robustness.stray_blanks,
+}
+
+
+def on_passages(checkpoint: Checkpoint, passages: list[Any]) -> dict[str, robustness.Share]:
+    """Share of labels that stay the same, by what was changed."""
+    return {name: check(checkpoint, passages) for name, check in _ON_PASSAGES.items()}
+
+
+def on_seeds(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The figures that need nothing but what ships."""
+    figures: dict[str, Any] = {"seeds": on_passages(checkpoint, read_seeds()), "probes": {}, "swaps": {}}
+    for kind in ("negation", "sarcasm", "metonym"):
+        for language in ("zh", "en"):
+            right, pairs = robustness.probes(checkpoint, kind, language)
+            figures["probes"][f"{kind}_{language}"] = {"right": right, "pairs_right": pairs}
+    for part in (None, "zh", "en"):
+        changed, right = robustness.swaps(checkpoint, part)
+        figures["swaps"][part or "all"] = {"changed": changed, "right": right}
+    return figures
+
+
+def write(path: Path, figures: Any) -> None:
+    """Dataclasses and mappings of them as JSON."""
+
+    def plain(value: Any) -> Any:
+        if is_dataclass(value) and not isinstance(value, type):
+            return asdict(value)
+        raise TypeError(f"{value!r} is no figure")
+
+    path.write_text(json.dumps(figures, indent=1, default=plain) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--model")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    print(write_results(options.data, options.model, options.out))
+
+
+if __name__ == "__main__":
+    main()
