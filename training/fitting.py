@@ -170,6 +170,7 @@ def article_logits(checkpoint: Checkpoint, articles: Sequence[Example]) -> tuple
 
 def best_pooling(sets: Sequence[Rows]) -> Pooling:
     """The pooling of a grid with the highest macro-F1, on the mean of the sets."""
+
     def score(pooling: Pooling) -> float:
         reached = []
         for rows in sets:

@@ -15,13 +15,16 @@ from transformers import AutoConfig, AutoModelForTokenClassification, PreTrained
 
 from polystance.errors import DataError
 from polystance.models.checkpoint import SETTINGS_FILE, Settings, make_encoder, save_checkpoint
+from polystance.models.encoding import WindowEncoder
 from polystance.models.labels import MARKERS, OUTPUTS
 from polystance.training.alignment import align
 from polystance.training.augmentation import exchange_countries
 from polystance.training.examples import Example, read_examples
 from polystance.training.finetuning import finetune
 from polystance.training.fitting import fit_settings
+from polystance.training.overlap import HeldOut
 from polystance.training.recipe import Recipe, Stage
+from polystance.training.selftraining import draw_passages, label_passages
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,8 @@ def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
     for stage, mix in zip(recipe.stages, mixes, strict=True):
         folder = work / stage.name
         if not (folder / "best").exists():
-            history = finetune(model, encoder, mix, dev, folder, stage.finetuning)
+            more = _self_labelled(stage, recipe, data, work, encoder) if stage.unlabelled else []
+            history = finetune(model, encoder, mix + more, dev, folder, stage.finetuning)
             (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
         model = AutoModelForTokenClassification.from_pretrained(folder / "best", dtype=torch.float32)
     settings = Settings(name=recipe.name, window_tokens=recipe.window_tokens, simplify=simplify)
@@ -96,6 +100,27 @@ def load_mix(stage: Stage, data: Path, dev: Sequence[Example]) -> list[tuple[Exa
         kept += [exchange_countries(e, rng) for e in kept if rng.random() < part.exchange]
         train += [(e, part.weight) for e in kept] * part.repeat
     return train
+
+
+def _self_labelled(
+    stage: Stage, recipe: Recipe, data: Path, work: Path, encoder: WindowEncoder
+) -> list[tuple[Example, float]]:
+    """Passages labelled by the teachers of a stage, with their weight in the loss."""
+    config = stage.unlabelled
+    assert config is not None
+    rng = random.Random(stage.finetuning.seed)
+    held = HeldOut(
+        text
+        for split in ("dev", "test", "articles_dev")
+        for example in read_examples(data / "data", recipe.dev, split)
+        for text in (example.title, example.text)
+    )
+    passages = draw_passages(data, config, held, rng)
+    teachers = [
+        AutoModelForTokenClassification.from_pretrained(work / name / "best", dtype=torch.float32)
+        for name in config.teachers
+    ]
+    return [(e, config.weight) for e in label_passages(teachers, encoder, passages, config, rng)]
 
 
 def _simplifies(source: Path) -> bool:

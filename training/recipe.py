@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from polystance.errors import DataError, UsageError
 from polystance.training.alignment import AlignmentConfig
 from polystance.training.finetuning import FinetuningConfig
+from polystance.training.selftraining import SelfTrainingConfig
 from polystance.training.vocabulary import VocabularyConfig
 
 T = TypeVar("T")
@@ -49,11 +50,13 @@ class Stage:
         name: Of the folder that keeps its states.
         data: The mix.
         finetuning: Options.
+        unlabelled: News that the models of earlier stages label for this one; None for none.
     """
 
     name: str
     data: tuple[DataConfig, ...]
     finetuning: FinetuningConfig = field(default_factory=FinetuningConfig)
+    unlabelled: SelfTrainingConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,13 @@ def load_recipe(path: Path) -> Recipe:
     names = [stage.name for stage in recipe.stages]
     if not names or len(set(names)) < len(names):
         raise UsageError(f"{path}: give one or more [[stage]], each with a name of its own; found {names}.")
+    for number, stage in enumerate(recipe.stages):
+        unknown = set(stage.unlabelled.teachers if stage.unlabelled else ()) - set(names[:number])
+        if unknown:
+            raise UsageError(
+                f"{path}: the teachers {sorted(unknown)} of stage {stage.name!r} are no stages before it; "
+                f"those are {names[:number]}."
+            )
     for row in (row for stage in recipe.stages for row in stage.data):
         if re.search(r"(?<![a-z])test", row.split.lower()):
             raise DataError(
@@ -126,5 +136,8 @@ def load_recipe(path: Path) -> Recipe:
 def _stage(table: dict[str, Any], path: str) -> Stage:
     where = f"{path}, [[stage]] {table.get('name', 'without a name')}"
     data = tuple(_build(DataConfig, row, f"{where}, [[stage.data]]") for row in table.pop("data", []))
-    name = {"name": table.pop("name")} if "name" in table else {}
-    return _build(Stage, {**name, "data": data, "finetuning": _build(FinetuningConfig, table, where)}, where)
+    parts: dict[str, Any] = {"name": table.pop("name")} if "name" in table else {}
+    if unlabelled := table.pop("unlabelled", None):
+        parts["unlabelled"] = _build(SelfTrainingConfig, unlabelled, f"{where}, [stage.unlabelled]")
+    parts["finetuning"] = _build(FinetuningConfig, table, where)
+    return _build(Stage, {**parts, "data": data}, where)

@@ -2,7 +2,7 @@
 
     python -m polystance.training.results DATA [--model CHECKPOINT] [--out FOLDER]
 
-DATA has the form that CONTRIBUTING.md states. Nothing here chooses anything: test splits are only reported on.
+DATA has the form that CONTRIBUTING.md states. Nothing is chosen here: test splits are only reported on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PAIRS: Final = 2_000
 
 
 def write_results(data: Path, model: str | Path | None = None, out: Path | None = None) -> Path:
-    """Score a checkpoint on everything there is, and write `results/*.json` (into its folder if `out` is None).
+    """Score a checkpoint on everything there is, and write `results/*.json` (`out`: another folder).
 
     Data sets that `data` lacks raise DataError.
     """
@@ -41,14 +41,19 @@ def write_results(data: Path, model: str | Path | None = None, out: Path | None 
         log.info("%s", name)
         evaluate_dataset(data / "data", name, "test", model).to_json(folder / f"{name}.json")
     log.info("articles")
-    write(folder / "articles.json", evaluate_articles(checkpoint, read_examples(data / "data", _TESTS[0], "articles_dev")))
+    write(
+        folder / "articles.json",
+        evaluate_articles(checkpoint, read_examples(data / "data", _TESTS[0], "articles_dev")),
+    )
     log.info("robustness")
     write(folder / "robustness.json", _robustness(checkpoint, data))
     return folder
 
 
 def _robustness(checkpoint: Checkpoint, data: Path) -> dict[str, Any]:
-    passages = read_examples(data / "data", _TESTS[0], "dev") + read_examples(data / "data", _TESTS[0], "test")
+    passages = read_examples(data / "data", _TESTS[0], "dev") + read_examples(
+        data / "data", _TESTS[0], "test"
+    )
     pairs = read_pairs(data, _PARALLEL)[:_PAIRS]
     return {
         "checkpoint": checkpoint.digest(),

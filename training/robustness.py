@@ -63,9 +63,7 @@ def label(checkpoint: Checkpoint, examples: Sequence[Example]) -> Labels:
     ]
 
 
-def agreement(
-    checkpoint: Checkpoint, examples: Sequence[Example], changed: Sequence[Example]
-) -> Share:
+def agreement(checkpoint: Checkpoint, examples: Sequence[Example], changed: Sequence[Example]) -> Share:
     """Share of labels that are the same for each example and its changed form."""
     hits, documents = [], []
     pairs = zip(examples, label(checkpoint, examples), label(checkpoint, changed), strict=True)
@@ -193,8 +191,10 @@ def probes(checkpoint: Checkpoint, kind: str, language: str) -> tuple[Share, Sha
 
 
 def read_swaps() -> list[dict[str, Any]]:
-    """Rows of `seeds/swaps.jsonl`: `id, lang, text`, `stance` by role. In the text {A} stands for a country, {A:adj} for its
-    adjective (English only), {B} for another country."""
+    """Rows of `seeds/swaps.jsonl`: `id, lang, text`, `stance` by role.
+
+    In the text {A} stands for a country, {A:adj} for its adjective (English only), {B} for another country.
+    """
     return [json.loads(line) for line in resource("swaps.jsonl").read_text(encoding="utf-8").splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""The whole way from data to a scored checkpoint in two minutes, on the sample corpus and a toy English encoder.
+"""The whole way from data to a scored checkpoint in two minutes, on the sample corpus and a toy encoder.
 
     python -m polystance.training.smoke OUT
 
@@ -39,7 +39,7 @@ _TEST: Final = ("e05", "e10", "e15", "e20")
 
 
 def run_smoke(out: Path) -> Path:
-    """Build data and teacher from `seeds/`, train, and score; returns the checkpoint's folder `out/checkpoint`."""
+    """Build data and teacher from `seeds/`, train, and score; returns the folder of the checkpoint."""
     data = write_data(out / "data")
     teacher = write_teacher(out / "teacher")
     checkpoint = run_recipe(recipe(teacher), data, out / "checkpoint", out / "work")
@@ -58,7 +58,9 @@ def recipe(teacher: Path) -> Recipe:
         teacher=str(teacher),
         window_tokens=96,
         vocabulary=VocabularyConfig(english=1_500, characters=1_500, words=800),
-        alignment=AlignmentConfig(corpora=("names",), dictionaries=(), held_out=("titles",), steps=8, negatives=32),
+        alignment=AlignmentConfig(
+            corpora=("names",), dictionaries=(), held_out=("titles",), steps=8, negatives=32
+        ),
         stages=(
             Stage("first", (DataConfig("country-news"),), tuning),
             Stage("second", (DataConfig("country-news", neutral=0.5, exchange=0.5),), tuning),

@@ -1,4 +1,4 @@
-"""The shipped checkpoint on what ships with it: no score falls unnoticed, and labels stand what they should."""
+"""The shipped checkpoint on what ships with it: no score falls unnoticed."""
 
 from __future__ import annotations
 

@@ -22,8 +22,12 @@ def example(title: str, text: str, stances: dict[str, str]) -> Example:
 
 
 CASES = [
-    example("China waits", "Russia said China was late, and China shrugged.", {"CN": "against", "RU": "neutral"}),
-    example("", "中美两国会谈,美方提出批评,俄罗斯没有回应。", {"US": "favor", "CN": "against", "RU": "neutral"}),
+    example(
+        "China waits", "Russia said China was late, and China shrugged.", {"CN": "against", "RU": "neutral"}
+    ),
+    example(
+        "", "中美两国会谈,美方提出批评,俄罗斯没有回应。", {"US": "favor", "CN": "against", "RU": "neutral"}
+    ),
     example("", "Harbour talks went on.", {"the mayor": "favor"}),
     example("", "China met the mayor.", {"CN": "neutral", "the mayor": "favor"}),
 ]
@@ -39,15 +43,23 @@ def test_labels_and_marks_go_along(number: int) -> None:
         renamed = dict(zip(before.stances, after.stances, strict=True))
         assert len(set(renamed.values())) == len(renamed)
         assert renamed.get("the mayor", "the mayor") == "the mayor"
-        for marks, marked in ((before.title_mentions, after.title_mentions), (before.text_mentions, after.text_mentions)):
+        for marks, marked in (
+            (before.title_mentions, after.title_mentions),
+            (before.text_mentions, after.text_mentions),
+        ):
             assert [renamed[m.target] for m in marks] == [m.target for m in marked]
         found = default_finder().find(after.text)
-        assert {(m.target, m.start, m.end) for m in after.text_mentions} <= {(m.target, m.start, m.end) for m in found}
+        assert {(m.target, m.start, m.end) for m in after.text_mentions} <= {
+            (m.target, m.start, m.end) for m in found
+        }
 
 
 def test_what_is_said_stays() -> None:
     after = exchange_countries(CASES[0], Random(1))
-    pieces = [after.text[a.end : b.start] for a, b in zip(after.text_mentions, after.text_mentions[1:], strict=False)]
+    pieces = [
+        after.text[a.end : b.start]
+        for a, b in zip(after.text_mentions, after.text_mentions[1:], strict=False)
+    ]
     assert pieces == [" said ", " was late, and "]
     assert after.text.endswith(" shrugged.")
 

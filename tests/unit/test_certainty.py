@@ -26,7 +26,9 @@ ROWS = [
 
 @pytest.fixture
 def found(tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> dict[str, module.Certainty]:
-    examples = [Example(str(n), str(n), lang, "", "t", {"US": gold}) for n, (lang, gold, _) in enumerate(ROWS)]
+    examples = [
+        Example(str(n), str(n), lang, "", "t", {"US": gold}) for n, (lang, gold, _) in enumerate(ROWS)
+    ]
     logits = [PassageLogits({"US": np.log(np.array(p))}, np.zeros(3), np.zeros(14)) for _, _, p in ROWS]
     monkeypatch.setattr(module, "predict_windows", lambda *_: logits)
     sets = ConformalSets(0.9, {"zh": 0.35, "en": 0.35, "other": 0.35})

@@ -37,7 +37,9 @@ def test_coverage_is_as_promised_however_bad_the_probabilities(level: float, sha
 def test_each_language_has_its_own_floor() -> None:
     sure, unsure = drawn(300, 1, 3.0), drawn(300, 2, 0.3)
     sets = ConformalSets.fit(
-        np.concatenate([sure[0], unsure[0]]), np.concatenate([sure[1], unsure[1]]), ["zh"] * 300 + ["en"] * 300
+        np.concatenate([sure[0], unsure[0]]),
+        np.concatenate([sure[1], unsure[1]]),
+        ["zh"] * 300 + ["en"] * 300,
     )
     assert set(sets.floors) == {"zh", "en", "other"}
     assert sets.floor("zh") != sets.floor("en")
@@ -65,7 +67,9 @@ def test_round_trip_and_old_checkpoints() -> None:
     assert Settings.from_json(json.dumps(old), Path("s")).conformal == ConformalSets()
 
 
-@pytest.mark.parametrize("broken", [{"level": 1.5, "floors": {}}, {"level": 0.9, "floors": {"zh": -1}}, {"level": 0.9}, 7])
+@pytest.mark.parametrize(
+    "broken", [{"level": 1.5, "floors": {}}, {"level": 0.9, "floors": {"zh": -1}}, {"level": 0.9}, 7]
+)
 def test_broken_sets_are_refused(broken: object) -> None:
     good = json.loads(Settings("tiny").to_json())
     with pytest.raises(CheckpointError, match=r"settings\.json|[Cc]onformal"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,7 +19,9 @@ from polystance.training import examples
 from polystance.training.examples import read_examples
 from polystance.training.passages import Document, Passage, cut_passages, read_documents
 
-ENGLISH = Document("port", "p1", "en", "Ferry late", " ".join(f"China sent ferry number {i}." for i in range(99)))
+ENGLISH = Document(
+    "port", "p1", "en", "Ferry late", " ".join(f"China sent ferry number {i}." for i in range(99))
+)
 CHINESE = Document("port", "p2", "zh", "", "中国派出了渡轮。" * 99)
 
 
@@ -34,7 +37,7 @@ def test_passages_cover_the_document_without_overlap(document: Document) -> None
     passages = cut_passages(document, Random(1))
     assert len(passages) > 5
     assert "".join("".join(p.text for p in passages).split()) == "".join(document.text.split())
-    assert all(a.end <= b.start for a, b in zip(passages, passages[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(passages))
     assert max(len(p.text) for p in passages) <= 900
     assert cut_passages(document, Random(1)) == passages
     assert cut_passages(Document("port", "p3", "en", "", "  "), Random(1)) == []
@@ -42,7 +45,9 @@ def test_passages_cover_the_document_without_overlap(document: Document) -> None
 
 def test_documents_are_read_and_what_is_missing_is_told(tmp_path: Path) -> None:
     corpus(tmp_path, "en", [{"id": "p1", "text": "China.", "title": None, "date": "2020-01-02"}])
-    assert list(read_documents(tmp_path, "en", "port")) == [Document("port", "p1", "en", "", "China.", "", "2020-01-02")]
+    assert list(read_documents(tmp_path, "en", "port")) == [
+        Document("port", "p1", "en", "", "China.", "", "2020-01-02")
+    ]
     with pytest.raises(DataError, match=r"zh.port\.jsonl\.xz"):
         list(read_documents(tmp_path, "zh", "port"))
     corpus(tmp_path, "zh", [{"text": "中国。"}])

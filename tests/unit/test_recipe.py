@@ -139,8 +139,13 @@ def tiny_recipe(encoder: str | None = "unused", **options: Any) -> Recipe:
 @pytest.mark.parametrize(
     ("options", "texts"),
     [
-        ({}, 5), ({"repeat": 3}, 15), ({"limit": 2}, 2), ({"limit": 2, "repeat": 2}, 4), ({"neutral": 0.0}, 4),
-        ({"exchange": 1.0}, 10), ({"exchange": 1.0, "repeat": 2}, 20),
+        ({}, 5),
+        ({"repeat": 3}, 15),
+        ({"limit": 2}, 2),
+        ({"limit": 2, "repeat": 2}, 4),
+        ({"neutral": 0.0}, 4),
+        ({"exchange": 1.0}, 10),
+        ({"exchange": 1.0, "repeat": 2}, 20),
     ],
 )
 def test_the_mix_leaves_out_what_is_in_dev(data: Path, options: dict[str, Any], texts: int) -> None:
@@ -225,7 +230,9 @@ def test_a_stage_goes_on_from_the_one_before_and_keeps_the_script(
 ) -> None:
     recipe = tiny_recipe(str(tiny_folder))
     (stage,) = recipe.stages
-    still = replace(stage, name="still", finetuning=replace(stage.finetuning, learning_rate=1e-12, average=0.0))
+    still = replace(
+        stage, name="still", finetuning=replace(stage.finetuning, learning_rate=1e-12, average=0.0)
+    )
     two = replace(recipe, stages=(stage, still))
     one = load_checkpoint(run_recipe(recipe, data, tmp_path / "one", tmp_path / "work-one"))
     both = load_checkpoint(run_recipe(two, data, tmp_path / "both", tmp_path / "work-both"))
