@@ -11,39 +11,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from polystance import Article, ArticleLabels, StanceClassifier
 from polystance.models.checkpoint import Checkpoint
-from polystance.models.labels import STANCES
-from polystance.models.pooling import Pooling
 from polystance.models.sentences import split_sentences
+from polystance.training.articles import evaluate_articles
 from polystance.training.examples import Example, read_country_news
-from polystance.training.metrics import bootstrap_interval, macro_f1
 
 
-def classify(checkpoint: Checkpoint, examples: Sequence[Example], pooling: Pooling) -> list[ArticleLabels]:
-    settings = replace(checkpoint.settings, pooling=pooling)
-    classifier = StanceClassifier(replace(checkpoint, settings=settings))
+def classify(checkpoint: Checkpoint, examples: Sequence[Example]) -> list[ArticleLabels]:
+    classifier = StanceClassifier(checkpoint)
     labels = []
     for e in examples:
         article = Article(id=e.id, title=e.title, text=e.text, language=e.language)
         labels += classifier.classify([article], targets=list(e.stances))
     return labels
-
-
-def score(examples: Sequence[Example], labels: Sequence[ArticleLabels]) -> str:
-    rows = [
-        (STANCES.index(gold), STANCES.index(item.stances[target].label), e.document)
-        for e, item in zip(examples, labels, strict=True)
-        for target, gold in e.stances.items()
-    ]
-    gold, guess = np.array([r[:2] for r in rows]).T
-    low, high = bootstrap_interval(lambda i: macro_f1(gold[i], guess[i]), [r[2] for r in rows])
-    return f"{100 * macro_f1(gold, guess):.1f} ({100 * low:.1f}-{100 * high:.1f}), {len(rows)} labels"
 
 
 def overlaps(text: str, start: int, end: int, quotes: Sequence[str]) -> bool:
@@ -88,16 +73,10 @@ def main() -> None:
     options = parser.parse_args()
     examples = list(read_country_news(options.data, "articles_dev"))
     checkpoint = StanceClassifier.from_pretrained(options.model, device="cpu").checkpoint
-    fitted = checkpoint.settings.pooling
-    for name, pooling in (
-        ("mean of windows", Pooling()),
-        ("first window above all", Pooling(lead=20.0)),
-        ("most decisive window above all", Pooling(decisive=20.0)),
-        (f"as shipped {fitted} (fitted on these articles)", fitted),
-    ):
-        labels = classify(checkpoint, examples, pooling)
-        print(f"{name}: stance macro-F1 {score(examples, labels)}")
-    print("evidence:", evidence(examples, labels))
+    result = evaluate_articles(checkpoint, examples)
+    for name, score in result.macro_f1.items():
+        print(f"{name}: stance macro-F1 {score}, {result.labels} labels")
+    print("evidence:", evidence(examples, classify(checkpoint, examples)))
 
 
 if __name__ == "__main__":

@@ -169,9 +169,10 @@ def training_pairs(folder: Path, config: AlignmentConfig) -> list[Pair]:
     ]
 
 
-def _training_rows(
+def training_rows(
     folder: Path, tokenizer: Tokenizer, config: AlignmentConfig
 ) -> tuple[list[Pair], list[list[int]], list[list[int]]]:
+    """The pairs that are trained on, and the token ids of their Chinese and English sides."""
     pairs = training_pairs(folder, config)
     zh = [e.ids for e in tokenizer.encode_batch([p.zh for p in pairs])]
     en = [e.ids for e in tokenizer.encode_batch([p.en for p in pairs])]
@@ -227,7 +228,7 @@ def align(
         report(0)
     if not config.steps:
         return out
-    pairs, zh_rows, en_rows = _training_rows(folder, tokenizer, config)
+    pairs, zh_rows, en_rows = training_rows(folder, tokenizer, config)
     log.info("%d pairs, %.1f Chinese tokens each", len(pairs), np.mean([len(r) for r in zh_rows]))
     cache = out / "teacher.pt"
     targets: Tensor = (
@@ -237,14 +238,14 @@ def align(
     )
     torch.save(targets, cache)
     del teacher
-    _train(student, _Pairs(zh_rows, en_rows, targets), config, report, out / "resume.pt")
+    train(student, Pairs(zh_rows, en_rows, targets), config, report, out / "resume.pt")
     report(config.steps)
     cache.unlink()
     return out
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class Pairs:
     """Token ids of both sides, and the teacher's vectors of the English ones, (pairs, width)."""
 
     zh: Sequence[Sequence[int]]
@@ -253,7 +254,7 @@ class _Pairs:
 
 
 def _loss(
-    student: BertModel, pairs: _Pairs, batch: Sequence[int], rng: np.random.Generator, config: AlignmentConfig
+    student: BertModel, pairs: Pairs, batch: Sequence[int], rng: np.random.Generator, config: AlignmentConfig
 ) -> Tensor:
     device = student.device
     ids, mask = (x.to(device) for x in pad([pairs.zh[i] for i in batch]))
@@ -294,8 +295,8 @@ def _optimizer(
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
 
 
-def _train(
-    student: BertModel, pairs: _Pairs, config: AlignmentConfig, report: Callable[[int], None], resume: Path
+def train(
+    student: BertModel, pairs: Pairs, config: AlignmentConfig, report: Callable[[int], None], resume: Path
 ) -> None:
     """Train in place; `resume` holds the state every `save_every` steps, and is deleted at the end."""
     rng = np.random.default_rng(config.seed)

