@@ -16,7 +16,7 @@ from polystance.errors import DataError
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.models.targets import is_country
 from polystance.training import examples
-from polystance.training.examples import read_examples
+from polystance.training.examples import read_examples, read_rows
 from polystance.training.passages import Document, Passage, cut_passages, read_documents
 
 ENGLISH = Document(
@@ -95,12 +95,12 @@ def test_another_corpus_is_told(annotated: Path, change: dict[str, str], message
 
 
 def shipped() -> list[Path]:
-    return sorted(Path(str(files("polystance.training") / "annotations")).glob("*.jsonl"))
+    return sorted(Path(str(files("polystance.training") / "annotations")).glob("*.jsonl.gz"))
 
 
 @pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
 def test_labels_that_ship_are_in_the_scheme_and_hold_no_text(path: Path) -> None:
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = list(read_rows(path.parent, path.name.removesuffix(".jsonl.gz")))
     assert rows
     places = {(row["corpus"], row["document"], row["start"], row["end"]) for row in rows}
     assert len(places) == len(rows)
