@@ -91,7 +91,7 @@ def one_target_a_pass(checkpoint: Checkpoint, examples: Sequence[Example]) -> Sh
 def other_order(checkpoint: Checkpoint, examples: Sequence[Example]) -> Share:
     """Targets in reverse order, with the other markers that this gives them."""
     several = [e for e in examples if len(e.stances) > 1]
-    turned = [replace(e, stances=dict(reversed(e.stances.items()))) for e in several]
+    turned = [replace(e, stances=dict(reversed([*e.stances.items()]))) for e in several]
     return agreement(checkpoint, several, turned)
 
 
@@ -136,7 +136,8 @@ def stray_blanks(checkpoint: Checkpoint, examples: Sequence[Example], seed: int 
 
 def translations(checkpoint: Checkpoint, pairs: Iterable[Pair]) -> Share:
     """The same sentence in both languages, for the countries that both are seen to name."""
-    zh, en = [], []
+    zh: list[Example] = []
+    en: list[Example] = []
     for number, pair in enumerate(pairs):
         sides = []
         for language, text in (("zh", pair.zh), ("en", pair.en)):

@@ -94,7 +94,7 @@ def write_data(folder: Path) -> Path:
 
 def write_teacher(folder: Path) -> Path:
     """A toy English encoder: word pieces learnt on the sample corpus, two random layers of 64."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     texts = [e.text for e in read_seeds() if e.language == "en"]
