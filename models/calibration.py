@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from polystance.errors import CheckpointError
 
 HEADS = ("stance", "tone", "frames")
-_OTHER = "other"  # languages that no temperature was fitted for
+OTHER = "other"  # languages that no temperature was fitted for
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Calibration:
     def temperature(self, head: str, language: str | None) -> float:
         """Of a head in a language; the head's "other" entry, else 1.0, where none was fitted."""
         fitted = self.temperatures.get(head, {})
-        return fitted.get(language or _OTHER, fitted.get(_OTHER, 1.0))
+        return fitted.get(language or OTHER, fitted.get(OTHER, 1.0))
 
     def softmax(
         self, head: str, logits: NDArray[np.floating[Any]], language: str | None

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polystance.errors import CheckpointError
-
-_OTHER = "other"  # languages that nothing was fitted for
+from polystance.models.calibration import OTHER
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class ConformalSets:
     floors: Mapping[str, float] = field(default_factory=dict)
 
     def floor(self, language: str | None) -> float:
-        return self.floors.get(language or _OTHER, self.floors.get(_OTHER, 0.0))
+        return self.floors.get(language or OTHER, self.floors.get(OTHER, 0.0))
 
     def members(self, probabilities: NDArray[np.float64], language: str | None) -> NDArray[np.bool_]:
         """(..., labels) calibrated probabilities -> which labels are in; the most probable always is."""
@@ -59,7 +58,7 @@ class ConformalSets:
         of_gold = probabilities[np.arange(len(gold)), gold]
         language = np.array(languages)
         groups = {
-            _OTHER: of_gold,
+            OTHER: of_gold,
             **{str(name): of_gold[language == name] for name in sorted(set(languages))},
         }
         return cls(level, {name: _floor(values, level) for name, values in groups.items() if len(values)})
