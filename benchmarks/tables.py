@@ -58,11 +58,13 @@ def document(result: dict[str, Any]) -> str:
 
 
 def certainty(result: dict[str, Any]) -> str:
+    """Of the checkpoint, the first of the predictors."""
+    error = next(iter(result["stance"].values()))["calibration_error"]
     rows = [
         [
             part,
             str(c["rows"]),
-            f"{100 * c['calibration_error']:.1f}",
+            f"{100 * error[part]:.1f}",
             f"{100 * c['coverage']:.1f}",
             f"{c['set_size']:.2f}",
         ]

@@ -189,11 +189,12 @@ def evaluate(
     from rich.console import Console
 
     from polystance.training.evaluation import evaluate_dataset
+    from polystance.training.results import write
 
     result = evaluate_dataset(data, name, split, model, controls=controls)
     Console().print(result.table())
     if out:
-        result.to_json(out)
+        write(out, result)
 
 
 def _targets(target: list[str] | None) -> tuple[str, ...] | None:

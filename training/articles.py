@@ -1,4 +1,4 @@
-"""Scores on whole articles: ways of pooling windows against each other, and how often the evidence is right.
+"""Scores on whole articles: ways of pooling windows against each other.
 
 What a pooling fitted on these very articles is worth is told by cross-validation: each article is pooled
 with weights fitted on the others.
@@ -13,12 +13,10 @@ from typing import Final
 import numpy as np
 
 from polystance.models.checkpoint import Checkpoint
-from polystance.models.labels import STANCES
 from polystance.models.pooling import Pooling
-from polystance.training.evaluation import Score
 from polystance.training.examples import Example
 from polystance.training.fitting import Rows, article_logits, best_pooling
-from polystance.training.metrics import bootstrap_interval, macro_f1
+from polystance.training.metrics import Score, macro_f1, scored
 
 _FOLDS: Final = 7
 _FIXED: Final[Mapping[str, Pooling]] = {
@@ -64,9 +62,5 @@ def evaluate_articles(checkpoint: Checkpoint, articles: Sequence[Example]) -> Ar
     scores = {}
     for name, found in ways.items():
         guess = np.array(found)
-        low, high = bootstrap_interval(
-            lambda i, p=guess: macro_f1(gold[i], p[i], len(STANCES)),  # type: ignore[misc]
-            documents,
-        )
-        scores[name] = Score(macro_f1(gold, guess, len(STANCES)), low, high)
+        scores[name] = scored(lambda i, p=guess: macro_f1(gold[i], p[i]), documents)  # type: ignore[misc]
     return ArticleScores(checkpoint.digest(), len(articles), len(gold), scores)

@@ -8,12 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from polystance.models.checkpoint import Checkpoint
+from polystance.models.checkpoint import Settings
 from polystance.models.labels import STANCES
 from polystance.training.examples import Example
-from polystance.training.metrics import FloatArray, IntArray, expected_calibration_error, macro_f1
-from polystance.training.prediction import predict_windows
-from polystance.training.scores import stance_arrays
+from polystance.training.metrics import FloatArray, IntArray, macro_f1
+from polystance.training.prediction import PassageLogits
+from polystance.training.scores import stance_arrays, stance_probabilities
 
 _CONFIDENCES: Final = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -41,29 +41,26 @@ class Certainty:
 
     Attributes:
         rows: Stance labels, one per text and target.
-        calibration_error: Expected calibration error over ten bins.
         coverage: Share of conformal sets that hold the right label; they are made for 0.9.
         set_size: Mean number of labels in a set, 1 to 3.
         kept: A row per least confidence.
     """
 
     rows: int
-    calibration_error: float
     coverage: float
     set_size: float
     kept: tuple[Kept, ...]
 
 
-def certainty(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[str, Certainty]:
+def certainty(
+    settings: Settings, examples: Sequence[Example], predictions: Sequence[PassageLogits]
+) -> dict[str, Certainty]:
     """By slice: "all" and each language. Empty if no example has a stance."""
-    predictions = predict_windows(checkpoint.model, checkpoint.encoder, examples)
     gold, logits, languages, _ = stance_arrays(examples, predictions)
     if not len(gold):
         return {}
-    calibration, sets = checkpoint.settings.calibration, checkpoint.settings.conformal
-    p = np.array(
-        [calibration.softmax("stance", x, language) for x, language in zip(logits, languages, strict=True)]
-    )
+    p = stance_probabilities(settings.calibration, logits, languages)
+    sets = settings.conformal
     inside = np.array([sets.members(x, language) for x, language in zip(p, languages, strict=True)])
     found = {}
     for part in ("all", *sorted(set(languages))):
@@ -71,7 +68,6 @@ def certainty(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[str, 
         held = inside[rows, gold[rows]]
         found[part] = Certainty(
             rows=len(rows),
-            calibration_error=expected_calibration_error(gold[rows], p[rows]),
             coverage=float(held.mean()),
             set_size=float(inside[rows].sum(1).mean()),
             kept=tuple(_kept(gold[rows], p[rows], confidence) for confidence in _CONFIDENCES),

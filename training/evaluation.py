@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polystance.errors import DataError
-from polystance.models.checkpoint import Checkpoint, load_checkpoint
+from polystance.models.checkpoint import Checkpoint, Settings, load_checkpoint
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.training.certainty import Certainty, certainty
 from polystance.training.controls import Predictor, majority, target_only, tfidf
-from polystance.training.examples import Example, read_examples
+from polystance.training.examples import Example, has_rows, read_examples
 from polystance.training.metrics import (
-    bootstrap_interval,
+    Score,
     class_f1,
     expected_calibration_error,
     macro_f1,
     micro_f1,
+    scored,
 )
-from polystance.training.prediction import predict_windows
+from polystance.training.prediction import PassageLogits, predict_windows
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-
-@dataclass(frozen=True)
-class Score:
-    """A figure from 0 to 1 and its 95% interval (bootstrap over documents)."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{100 * self.value:.1f} ({100 * self.low:.1f}-{100 * self.high:.1f})"
 
 
 @dataclass(frozen=True)
@@ -90,13 +78,12 @@ def evaluate(
     for part in ("all", *sorted(set(languages))):
         rows = np.flatnonzero([part in ("all", language) for language in languages])
         g, p = truth[rows], guess[rows]
-        low, high = bootstrap_interval(
+        scores[part] = scored(
             lambda i, g=g, p=p: macro_f1(g[i], p[i]),  # type: ignore[misc]
             [documents[i] for i in rows],
             draws=draws,
             seed=seed,
         )
-        scores[part] = Score(macro_f1(g, p), low, high)
         errors[part] = expected_calibration_error(g, probability[rows])
     by_class = dict(zip(STANCES, class_f1(truth, guess, len(STANCES)).tolist(), strict=True))
     return Evaluation(len(truth), scores, by_class, errors)
@@ -106,18 +93,25 @@ def checkpoint_predictor(checkpoint: Checkpoint) -> Predictor:
     """A checkpoint as a predictor of passages: one window each, calibrated."""
 
     def predict(examples: Sequence[Example]) -> list[dict[str, Mapping[str, float]]]:
-        rows = []
-        for example, logits in zip(
-            examples, predict_windows(checkpoint.model, checkpoint.encoder, examples), strict=True
-        ):
-            row: dict[str, Mapping[str, float]] = {}
-            for target, values in logits.stances.items():
-                p = checkpoint.settings.calibration.softmax("stance", values, example.language)
-                row[target] = dict(zip(STANCES, p.tolist(), strict=True))
-            rows.append(row)
-        return rows
+        return calibrated(
+            checkpoint, examples, predict_windows(checkpoint.model, checkpoint.encoder, examples)
+        )
 
     return predict
+
+
+def calibrated(
+    checkpoint: Checkpoint, examples: Sequence[Example], predictions: Sequence[PassageLogits]
+) -> list[dict[str, Mapping[str, float]]]:
+    """Logits of a checkpoint as a predictor gives them: per example and target, each stance's probability."""
+    rows = []
+    for example, logits in zip(examples, predictions, strict=True):
+        row: dict[str, Mapping[str, float]] = {}
+        for target, values in logits.stances.items():
+            p = checkpoint.settings.calibration.softmax("stance", values, example.language)
+            row[target] = dict(zip(STANCES, p.tolist(), strict=True))
+        rows.append(row)
+    return rows
 
 
 @dataclass(frozen=True)
@@ -139,10 +133,6 @@ class DatasetEvaluation:
     frames: Mapping[str, Score] = field(default_factory=dict)
     certainty: Mapping[str, Certainty] = field(default_factory=dict)
     overlap: int = 0
-
-    def to_json(self, path: Path) -> None:
-        data: dict[str, Any] = asdict(self)
-        path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
     def table(self) -> Table:
         """For a terminal: a row per predictor, figures times 100."""
@@ -182,11 +172,15 @@ def evaluate_dataset(
 ) -> DatasetEvaluation:
     """Score a checkpoint on a split of a data set in `data`, controls fitted on its train split."""
     found = read_examples(data, name, split)
-    train = read_examples(data, name, "train")
+    train = read_examples(data, name, "train") if controls or has_rows(data / name, "train") else []
     seen = {e.text for e in train}
     examples = [e for e in found if e.text not in seen]
     checkpoint = load_checkpoint(model)
-    predictors: dict[str, Predictor] = {checkpoint.settings.name: checkpoint_predictor(checkpoint)}
+    # Read once: it is the slow part.
+    predictions = predict_windows(checkpoint.model, checkpoint.encoder, examples)
+    predictors: dict[str, Predictor] = {
+        checkpoint.settings.name: lambda same: calibrated(checkpoint, same, predictions)
+    }
     if controls:
         predictors["TF-IDF + linear"] = tfidf(train, read_examples(data, name, "dev"))
         predictors["target only"] = target_only(train)
@@ -197,15 +191,15 @@ def evaluate_dataset(
         checkpoint=checkpoint.digest(),
         texts=len(examples),
         stance={key: evaluate(predictor, examples) for key, predictor in predictors.items()},
-        certainty=certainty(checkpoint, examples),
+        certainty=certainty(checkpoint.settings, examples, predictions),
         overlap=len(found) - len(examples),
-        **_document_scores(checkpoint, examples),
+        **_document_scores(checkpoint.settings, examples, predictions),
     )
 
 
-def _document_scores(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[str, dict[str, Score]]:
-    predictions = predict_windows(checkpoint.model, checkpoint.encoder, examples)
-    settings = checkpoint.settings
+def _document_scores(
+    settings: Settings, examples: Sequence[Example], predictions: Sequence[PassageLogits]
+) -> dict[str, dict[str, Score]]:
     threshold = np.array([settings.frame_thresholds[f] for f in FRAMES])
     tone: dict[str, Score] = {}
     frames: dict[str, Score] = {}
@@ -216,8 +210,7 @@ def _document_scores(checkpoint: Checkpoint, examples: Sequence[Example]) -> dic
             gold = np.array([TONES.index(e.tone or "") for e, _ in toned])
             guess = np.array([int(p.tone.argmax()) for _, p in toned])
             documents = [e.document for e, _ in toned]
-            interval = bootstrap_interval(lambda i, g=gold, p=guess: macro_f1(g[i], p[i]), documents)  # type: ignore[misc]
-            tone[part] = Score(macro_f1(gold, guess), *interval)
+            tone[part] = scored(lambda i, g=gold, p=guess: macro_f1(g[i], p[i]), documents)  # type: ignore[misc]
         framed = [(e, p) for e, p in chosen if e.frames is not None]
         if framed:
             marked = np.array([[f in (e.frames or ()) for f in FRAMES] for e, _ in framed])
@@ -225,6 +218,5 @@ def _document_scores(checkpoint: Checkpoint, examples: Sequence[Example]) -> dic
                 [settings.calibration.sigmoid(p.frames, e.language) >= threshold for e, p in framed]
             )
             documents = [e.document for e, _ in framed]
-            interval = bootstrap_interval(lambda i, g=marked, p=found: micro_f1(g[i], p[i]), documents)  # type: ignore[misc]
-            frames[part] = Score(micro_f1(marked, found), *interval)
+            frames[part] = scored(lambda i, g=marked, p=found: micro_f1(g[i], p[i]), documents)  # type: ignore[misc]
     return {"tone": tone, "frames": frames}

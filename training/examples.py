@@ -52,33 +52,47 @@ class Example:
     soft: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
+def _paths(folder: Path, name: str) -> list[Path]:
+    return [p for p in (folder / f"{name}.jsonl.gz", folder / f"{name}.jsonl") if p.is_file()]
+
+
+def has_rows(folder: Path, name: str) -> bool:
+    """Whether `read_rows` finds a file."""
+    return bool(_paths(folder, name))
+
+
 def read_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
     """Rows of `folder/name.jsonl` or `.jsonl.gz`. Raises DataError if neither is there, or for a bad line."""
-    for path in (folder / f"{name}.jsonl.gz", folder / f"{name}.jsonl"):
-        if path.is_file():
-            opener = gzip.open if path.suffix == ".gz" else open
-            with opener(path, "rt", encoding="utf-8") as lines:
-                for number, line in enumerate(lines, 1):
-                    try:
-                        row = json.loads(line)
-                    except ValueError as error:
-                        raise DataError(f"{path}, line {number} is not JSON: {error}.") from error
-                    if not isinstance(row, dict):
-                        raise DataError(f"{path}, line {number}: expected an object, found {line[:40]!r}.")
-                    yield row
-            return
-    raise DataError(
-        f"Neither {name}.jsonl nor {name}.jsonl.gz in {folder}. Give the folder that holds the data set."
-    )
+    paths = _paths(folder, name)
+    if not paths:
+        raise DataError(
+            f"Neither {name}.jsonl nor {name}.jsonl.gz in {folder}. Give the folder that holds the data set."
+        )
+    opener = gzip.open if paths[0].suffix == ".gz" else open
+    with opener(paths[0], "rt", encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"{paths[0]}, line {number} is not JSON: {error}.") from error
+            if not isinstance(row, dict):
+                raise DataError(f"{paths[0]}, line {number}: expected an object, found {line[:40]!r}.")
+            yield row
 
 
 def find_mentions(
-    title: str, text: str, date: str | None, targets: Container[str]
+    title: str, text: str, date: str | None = None, targets: Container[str] | None = None
 ) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
-    """Where title and text name the countries among `targets`. `date`: ISO 8601; ignored without a day."""
+    """Where title and text name the countries among `targets`, or any country if None.
+
+    `date`: ISO 8601; ignored without a day.
+    """
     finder, day = default_finder(), date if date and len(date) >= 10 else None
-    found = (tuple(m for m in finder.find(part, day) if m.target in targets) for part in (title, text))
-    return next(found), next(found)
+
+    def find(part: str) -> tuple[Mention, ...]:
+        return tuple(m for m in finder.find(part, day) if targets is None or m.target in targets)
+
+    return find(title), find(text)
 
 
 def read_country_news(folder: Path, split: str) -> Iterator[Example]:

@@ -76,8 +76,8 @@ class FinetuningConfig:
 class FeatureDropout(nn.Module):
     """Dropout of whole features: the same ones for all tokens of a text (Gal and Ghahramani 2016).
 
-    Drawing one number for each text and feature, not for each token too, makes a training step on a CPU a
-    quarter faster, and regularises as well.
+    Drawing one number for each text and feature, not for each token too: drawing them is a good part of a
+    training step on a CPU.
     """
 
     def __init__(self, p: float) -> None:

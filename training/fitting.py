@@ -23,7 +23,7 @@ from polystance.models.windows import make_windows, spots
 from polystance.training.examples import Example, read_seeds
 from polystance.training.metrics import macro_f1, micro_f1
 from polystance.training.prediction import PassageLogits, predict_windows
-from polystance.training.scores import stance_arrays
+from polystance.training.scores import stance_arrays, stance_probabilities
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
@@ -97,8 +97,7 @@ def fit_conformal(
     gold, logits, languages, _ = stance_arrays(examples, predictions)
     if not len(gold):
         return ConformalSets()
-    rows = [calibration.softmax("stance", x, language) for x, language in zip(logits, languages, strict=True)]
-    return ConformalSets.fit(gold, np.array(rows), languages)
+    return ConformalSets.fit(gold, stance_probabilities(calibration, logits, languages), languages)
 
 
 def _class_loss(labels: Array, logits: Array) -> float:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure from 0 to 1 and its 95% interval (bootstrap over documents)."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f} ({100 * self.low:.1f}-{100 * self.high:.1f})"
 
 
 def class_f1(gold: IntArray, predicted: IntArray, classes: int) -> FloatArray:
@@ -64,3 +77,9 @@ def bootstrap_interval(
     tail = (1 - level) / 2
     low, high = np.quantile(scores, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def scored(score: Callable[[IntArray], float], documents: Sequence[str], **options: int) -> Score:
+    """`score` of all rows with its interval; `documents` and `options` as in `bootstrap_interval`."""
+    low, high = bootstrap_interval(score, documents, **options)
+    return Score(score(np.arange(len(documents))), low, high)

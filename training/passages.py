@@ -30,7 +30,6 @@ class Document:
     language: str
     title: str
     text: str
-    outlet: str = ""
     date: str = ""
 
 
@@ -68,7 +67,7 @@ def read_documents(folder: Path, language: str, corpus: str) -> Iterator[Documen
                 raise DataError(f"{path}, line {number}: a document needs an `id`, a string.")
             yield Document(
                 corpus, row["id"], language, row.get("title") or "", row.get("text") or "",
-                row.get("outlet") or "", row.get("date") or "",
+                row.get("date") or "",
             )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from polystance.training.finetuning import finetune
 from polystance.training.fitting import fit_settings
 from polystance.training.overlap import HeldOut
 from polystance.training.recipe import Recipe, Stage
-from polystance.training.selftraining import draw_passages, label_passages
+from polystance.training.selftraining import SelfTrainingConfig, draw_passages, label_passages
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,11 @@ def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
     for stage, mix in zip(recipe.stages, mixes, strict=True):
         folder = work / stage.name
         if not (folder / "best").exists():
-            more = _self_labelled(stage, recipe, data, work, encoder) if stage.unlabelled else []
+            more = (
+                _self_labelled(stage.unlabelled, stage.finetuning.seed, recipe, data, work, encoder)
+                if stage.unlabelled
+                else []
+            )
             history = finetune(model, encoder, mix + more, dev, folder, stage.finetuning)
             (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
         model = AutoModelForTokenClassification.from_pretrained(folder / "best", dtype=torch.float32)
@@ -104,12 +108,10 @@ def load_mix(stage: Stage, data: Path, dev: Sequence[Example]) -> list[tuple[Exa
 
 
 def _self_labelled(
-    stage: Stage, recipe: Recipe, data: Path, work: Path, encoder: WindowEncoder
+    config: SelfTrainingConfig, seed: int, recipe: Recipe, data: Path, work: Path, encoder: WindowEncoder
 ) -> list[tuple[Example, float]]:
     """Passages labelled by the teachers of a stage, with their weight in the loss."""
-    config = stage.unlabelled
-    assert config is not None
-    rng = random.Random(stage.finetuning.seed)
+    rng = random.Random(seed)
     held = HeldOut(
         text
         for split in ("dev", "test", "articles_dev")

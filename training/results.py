@@ -1,6 +1,6 @@
 """Every figure of a checkpoint, as files in its folder `results/`: what the model card is made from.
 
-    python -m polystance.training.results DATA [--model CHECKPOINT] [--out FOLDER]
+    python -m polystance.training.results DATA [--model CHECKPOINT]
 
 DATA has the form that CONTRIBUTING.md states. Nothing is chosen here: test splits are only reported on.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,62 +20,47 @@ from polystance.training import robustness
 from polystance.training.articles import evaluate_articles
 from polystance.training.corpora import read_pairs
 from polystance.training.evaluation import evaluate_dataset
-from polystance.training.examples import read_examples, read_seeds
+from polystance.training.examples import Example, read_examples, read_seeds
 
 log = logging.getLogger(__name__)
 FOLDER: Final = "results"
-_TESTS: Final = ("country-news", "newsmtsc", "c-stance")
+_NEWS: Final = "country-news"
+_TESTS: Final = (_NEWS, "newsmtsc", "c-stance")
 _PARALLEL: Final = "wmt_news_human"  # translated by people, from news
 _PAIRS: Final = 2_000
 
 
-def write_results(data: Path, model: str | Path | None = None, out: Path | None = None) -> Path:
-    """Score a checkpoint on everything there is, and write `results/*.json` (`out`: another folder).
+def write_results(data: Path, model: str | Path | None = None) -> Path:
+    """Score a checkpoint on everything there is, and write `results/*.json` into its folder.
 
     Data sets that `data` lacks raise DataError.
     """
     checkpoint = load_checkpoint(model)
-    folder = out or checkpoint.path / FOLDER
+    folder = checkpoint.path / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for name in _TESTS:
         log.info("%s", name)
-        evaluate_dataset(data / "data", name, "test", model).to_json(folder / f"{name}.json")
+        write(folder / f"{name}.json", evaluate_dataset(data / "data", name, "test", model))
     log.info("articles")
-    write(
-        folder / "articles.json",
-        evaluate_articles(checkpoint, read_examples(data / "data", _TESTS[0], "articles_dev")),
+    dev, test, articles = (
+        read_examples(data / "data", _NEWS, split) for split in ("dev", "test", "articles_dev")
     )
+    write(folder / "articles.json", evaluate_articles(checkpoint, articles))
     log.info("robustness")
-    write(folder / "robustness.json", _robustness(checkpoint, data))
-    return folder
-
-
-def _robustness(checkpoint: Checkpoint, data: Path) -> dict[str, Any]:
-    passages = read_examples(data / "data", _TESTS[0], "dev") + read_examples(
-        data / "data", _TESTS[0], "test"
-    )
     pairs = read_pairs(data, _PARALLEL)[:_PAIRS]
-    return {
+    figures = {
         "checkpoint": checkpoint.digest(),
-        "passages": {"data": f"{_TESTS[0]} dev and test", **on_passages(checkpoint, passages)},
+        "passages": {"data": f"{_NEWS} dev and test", **on_passages(checkpoint, dev + test)},
         "translations": {"data": _PARALLEL, "agreement": robustness.translations(checkpoint, pairs)},
         **on_seeds(checkpoint),
     }
+    write(folder / "robustness.json", figures)
+    return folder
 
 
-_ON_PASSAGES: Final[Mapping[str, Callable[..., robustness.Share]]] = {
-    "one_target_a_pass": robustness.one_target_a_pass,
-    "other_order": robustness.other_order,
-    "traditional": robustness.traditional,
-    "without_title": robustness.without_title,
-    "capitals": robustness.capitals,
-    "stray_blanks": robustness.stray_blanks,
-}
-
-
-def on_passages(checkpoint: Checkpoint, passages: list[Any]) -> dict[str, robustness.Share]:
+def on_passages(checkpoint: Checkpoint, passages: Sequence[Example]) -> dict[str, robustness.Share]:
     """Share of labels that stay the same, by what was changed."""
-    return {name: check(checkpoint, passages) for name, check in _ON_PASSAGES.items()}
+    return {check.__name__: check(checkpoint, passages) for check in robustness.CHECKS}
 
 
 def on_seeds(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -108,10 +93,9 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--model")
-    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    print(write_results(options.data, options.model, options.out))
+    print(write_results(options.data, options.model))
 
 
 if __name__ == "__main__":

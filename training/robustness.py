@@ -24,7 +24,7 @@ from polystance.models.targets import target_name
 from polystance.seeds import resource
 from polystance.training.corpora import Pair
 from polystance.training.examples import Example, find_mentions
-from polystance.training.metrics import bootstrap_interval
+from polystance.training.metrics import Score, scored
 from polystance.training.prediction import predict_windows
 
 Labels = list[dict[str, str]]
@@ -34,25 +34,19 @@ _ADJECTIVES: Final = {"US": "American", "CN": "Chinese", "RU": "Russian"}
 
 
 @dataclass(frozen=True)
-class Share:
-    """A share of `rows`, from 0 to 1, with its interval."""
+class Share(Score):
+    """A share of `rows`."""
 
     rows: int
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{100 * self.value:.1f} ({100 * self.low:.0f} to {100 * self.high:.0f}), {self.rows} labels"
 
 
 def share(hits: Sequence[bool], documents: Sequence[str]) -> Share:
     """Of hits, documents drawn together. No rows give a share of 0 from 0 to 1."""
     if not hits:
-        return Share(0, 0.0, 0.0, 1.0)
+        return Share(0.0, 0.0, 1.0, rows=0)
     values = np.array(hits, dtype=np.float64)
-    low, high = bootstrap_interval(lambda rows: float(values[rows].mean()), documents)
-    return Share(len(hits), float(values.mean()), low, high)
+    found = scored(lambda rows: float(values[rows].mean()), documents)
+    return Share(found.value, found.low, found.high, rows=len(hits))
 
 
 def label(checkpoint: Checkpoint, examples: Sequence[Example]) -> Labels:
@@ -98,7 +92,7 @@ def other_order(checkpoint: Checkpoint, examples: Sequence[Example]) -> Share:
 def rewritten(example: Example, change: Callable[[str], str]) -> Example:
     """The example with title and text changed, and its countries found anew."""
     title, text = change(example.title), change(example.text)
-    title_mentions, text_mentions = find_mentions(title, text, None, example.stances)
+    title_mentions, text_mentions = find_mentions(title, text, targets=example.stances)
     return replace(
         example, title=title, text=text, title_mentions=title_mentions, text_mentions=text_mentions
     )
@@ -123,9 +117,9 @@ def capitals(checkpoint: Checkpoint, examples: Sequence[Example]) -> Share:
     return agreement(checkpoint, english, [rewritten(e, str.upper) for e in english])
 
 
-def stray_blanks(checkpoint: Checkpoint, examples: Sequence[Example], seed: int = 0) -> Share:
+def stray_blanks(checkpoint: Checkpoint, examples: Sequence[Example]) -> Share:
     """Chinese text with a blank after one character in ten."""
-    rng = Random(seed)
+    rng = Random(0)
     chinese = [rewritten(e, lambda text: text) for e in examples if e.language == "zh"]
 
     def spaced(text: str) -> str:
@@ -134,44 +128,33 @@ def stray_blanks(checkpoint: Checkpoint, examples: Sequence[Example], seed: int 
     return agreement(checkpoint, chinese, [rewritten(e, spaced) for e in chinese])
 
 
+CHECKS: Final = (one_target_a_pass, other_order, traditional, without_title, capitals, stray_blanks)
+
+
+def _sentence(id: str, document: str, language: str, text: str, stances: Mapping[str, str] | None) -> Example:
+    """A sentence with its marks; without stances, "neutral" stands for each country that it names."""
+    _, mentions = find_mentions("", text, targets=stances)
+    named = stances or dict.fromkeys((m.target for m in mentions), "neutral")
+    return Example(id, document, language, "", text, named, (), mentions)
+
+
 def translations(checkpoint: Checkpoint, pairs: Iterable[Pair]) -> Share:
     """The same sentence in both languages, for the countries that both are seen to name."""
     zh: list[Example] = []
     en: list[Example] = []
     for number, pair in enumerate(pairs):
-        sides = []
-        for language, text in (("zh", pair.zh), ("en", pair.en)):
-            _, mentions = find_mentions("", text, None, _Everything())
-            named = dict.fromkeys((m.target for m in mentions), "neutral")
-            sides.append(Example(str(number), str(number), language, "", text, named, (), mentions))
-        both = [t for t in sides[0].stances if t in sides[1].stances]
+        name = str(number)
+        sides = [_sentence(name, name, "zh", pair.zh, None), _sentence(name, name, "en", pair.en, None)]
+        both = {t: "neutral" for t in sides[0].stances if t in sides[1].stances}
         if both:
             for side, kept in zip(sides, (zh, en), strict=True):
-                marks = tuple(m for m in side.text_mentions if m.target in both)
-                kept.append(replace(side, stances=dict.fromkeys(both, "neutral"), text_mentions=marks))
+                kept.append(_sentence(name, name, side.language, side.text, both))
     return agreement(checkpoint, zh, en)
 
 
-class _Everything:
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
-def read_probes(kind: str | None = None) -> list[dict[str, Any]]:
-    """Rows of `seeds/probes.jsonl`: `id, kind, pair, lang, text, stance`; `kind` takes those of one kind."""
-    rows = [json.loads(line) for line in resource("probes.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [row for row in rows if kind is None or row["kind"] == kind]
-
-
-def probe_examples(rows: Sequence[Mapping[str, Any]]) -> list[Example]:
-    """Probes as examples; the two of a pair are one document."""
-    examples = []
-    for row in rows:
-        _, mentions = find_mentions("", row["text"], None, row["stance"])
-        examples.append(
-            Example(row["id"], row["pair"], row["lang"], "", row["text"], row["stance"], (), mentions)
-        )
-    return examples
+def read_probes() -> list[dict[str, Any]]:
+    """Rows of `seeds/probes.jsonl`: `id, kind, pair, lang, text, stance`."""
+    return [json.loads(line) for line in resource("probes.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def probes(checkpoint: Checkpoint, kind: str, language: str) -> tuple[Share, Share]:
@@ -180,7 +163,11 @@ def probes(checkpoint: Checkpoint, kind: str, language: str) -> tuple[Share, Sha
     Kinds: "negation" and "sarcasm" (two sentences that differ in little and in their labels), "metonym" (the
     same sentence with the country's name and with its capital, seat of government, ... instead).
     """
-    examples = [e for e in probe_examples(read_probes(kind)) if e.language == language]
+    examples = [
+        _sentence(row["id"], row["pair"], language, row["text"], row["stance"])
+        for row in read_probes()
+        if (row["kind"], row["lang"]) == (kind, language)
+    ]
     right, documents = [], []
     whole: dict[str, bool] = {}
     for example, labels in zip(examples, label(checkpoint, examples), strict=True):
@@ -223,8 +210,7 @@ def swaps(checkpoint: Checkpoint, language: str | None = None) -> tuple[Share, S
             cast = dict(zip(roles, codes, strict=True))
             text = filled(row["text"], cast, row["lang"])
             stances = {cast[role]: stance for role, stance in row["stance"].items()}
-            _, mentions = find_mentions("", text, None, stances)
-            examples.append(Example(row["id"], row["id"], row["lang"], "", text, stances, (), mentions))
+            examples.append(_sentence(row["id"], row["id"], row["lang"], text, stances))
             places.append(cast)
     by_role: dict[tuple[str, str], list[str]] = {}
     right, documents = [], []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from polystance.models.calibration import Calibration
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.training.examples import Example
 from polystance.training.metrics import FloatArray, IntArray, class_f1, macro_f1, micro_f1
@@ -24,6 +25,14 @@ def stance_arrays(
     gold = np.array([r[0] for r in rows], dtype=np.int64)
     logits = np.array([r[1] for r in rows], dtype=np.float64).reshape(-1, len(STANCES))
     return gold, logits, [r[2] for r in rows], [r[3] for r in rows]
+
+
+def stance_probabilities(
+    calibration: Calibration, logits: FloatArray, languages: Sequence[str]
+) -> FloatArray:
+    """Calibrated probabilities (rows, 3) from the logits and languages of `stance_arrays`."""
+    rows = [calibration.softmax("stance", x, language) for x, language in zip(logits, languages, strict=True)]
+    return np.array(rows, dtype=np.float64).reshape(-1, len(STANCES))
 
 
 def passage_scores(examples: Sequence[Example], predictions: Sequence[PassageLogits]) -> dict[str, float]:

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
+from polystance.models.calibration import Calibration
 from polystance.models.encoding import WindowEncoder
 from polystance.models.labels import FRAMES, STANCES, TONES
-from polystance.models.mentions import default_finder
-from polystance.training.examples import Example
+from polystance.training.examples import Example, find_mentions
 from polystance.training.overlap import HeldOut
 from polystance.training.passages import Passage, cut_passages, read_documents
 from polystance.training.prediction import predict_windows
 
 log = logging.getLogger(__name__)
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -72,9 +69,8 @@ def draw_passages(folder: Path, config: SelfTrainingConfig, held: HeldOut, rng: 
 
 
 def _unlabelled(passage: Passage) -> Example:
-    document, find = passage.document, default_finder().find
-    day = document.date if len(document.date) >= 10 else None
-    title, text = tuple(find(document.title, day)), tuple(find(passage.text, day))
+    document = passage.document
+    title, text = find_mentions(document.title, passage.text, document.date)
     named = dict.fromkeys((m.target for m in (*title, *text)), "neutral")
     return Example(
         passage.id, document.id, document.language, document.title, passage.text, named, title, text,
@@ -91,45 +87,30 @@ def label_passages(
 ) -> list[Example]:
     """The passages with soft stances, tone and frames where the teachers are sure; the rest are left out."""
     predictions = [predict_windows(teacher, encoder, passages, max_tokens=288) for teacher in teachers]
+    raw = Calibration()  # no temperature: it is fitted on the split that chooses among the students
     labelled: list[Example] = []
     for example, *votes in zip(passages, *predictions, strict=True):
         soft: dict[str, tuple[float, ...]] = {}
         for target in example.stances:
-            p = _mean([_softmax(vote.stances[target]) for vote in votes])
+            p = np.mean([raw.softmax("stance", vote.stances[target], None) for vote in votes], axis=0)
             if p.max() >= config.confidence:
                 soft[target] = tuple(p.tolist())
         stances = {target: STANCES[int(np.argmax(p))] for target, p in soft.items()}
         if not stances or (set(stances.values()) == {"neutral"} and rng.random() >= config.neutral):
             continue
-        tone = _mean([_softmax(vote.tone) for vote in votes])
-        frames = _mean([1 / (1 + np.exp(-vote.frames.astype(np.float64))) for vote in votes])
+        tone = np.mean([raw.softmax("tone", vote.tone, None) for vote in votes], axis=0)
+        frames = np.mean([raw.sigmoid(vote.frames, None) for vote in votes], axis=0)
         sure = bool(((frames >= config.confidence) | (frames <= 1 - config.confidence)).all())
         labelled.append(
-            Example(
-                example.id,
-                example.document,
-                example.language,
-                example.title,
-                example.text,
-                stances,
-                tuple(m for m in example.title_mentions if m.target in stances),
-                tuple(m for m in example.text_mentions if m.target in stances),
+            replace(
+                example,
+                stances=stances,
+                title_mentions=tuple(m for m in example.title_mentions if m.target in stances),
+                text_mentions=tuple(m for m in example.text_mentions if m.target in stances),
                 tone=TONES[int(tone.argmax())] if tone.max() >= config.confidence else None,
                 frames=tuple(f for f, p in zip(FRAMES, frames, strict=True) if p >= 0.5) if sure else None,
-                group=example.group,
                 soft=soft,
             )
         )
     log.info("%d of %d passages labelled by %d models", len(labelled), len(passages), len(teachers))
     return labelled
-
-
-def _mean(votes: Sequence[Array]) -> Array:
-    mean: Array = np.mean(votes, axis=0)
-    return mean
-
-
-def _softmax(logits: NDArray[np.floating[Any]]) -> Array:
-    raised = np.exp(logits.astype(np.float64) - logits.max())
-    p: Array = raised / raised.sum()
-    return p

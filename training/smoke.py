@@ -45,7 +45,8 @@ def run_smoke(out: Path) -> Path:
     checkpoint = run_recipe(recipe(teacher), data, out / "checkpoint", out / "work")
     results = checkpoint / FOLDER
     results.mkdir(exist_ok=True)
-    evaluate_dataset(data / "data", "country-news", "test", checkpoint).to_json(results / "country-news.json")
+    scores = evaluate_dataset(data / "data", "country-news", "test", checkpoint)
+    write(results / "country-news.json", scores)
     write(results / "robustness.json", on_seeds(load_checkpoint(checkpoint)))
     return checkpoint
 

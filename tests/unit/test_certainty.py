@@ -10,8 +10,7 @@ import pytest
 from polystance.models.checkpoint import Checkpoint
 from polystance.models.conformal import ConformalSets
 from polystance.models.labels import STANCES
-from polystance.training import certainty as module
-from polystance.training.certainty import certainty
+from polystance.training.certainty import Certainty, certainty
 from polystance.training.examples import Example
 from polystance.training.prediction import PassageLogits
 
@@ -25,23 +24,22 @@ ROWS = [
 
 
 @pytest.fixture
-def found(tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> dict[str, module.Certainty]:
+def found(tiny: Checkpoint) -> dict[str, Certainty]:
     examples = [
         Example(str(n), str(n), lang, "", "t", {"US": gold}) for n, (lang, gold, _) in enumerate(ROWS)
     ]
     logits = [PassageLogits({"US": np.log(np.array(p))}, np.zeros(3), np.zeros(14)) for _, _, p in ROWS]
-    monkeypatch.setattr(module, "predict_windows", lambda *_: logits)
     sets = ConformalSets(0.9, {"zh": 0.35, "en": 0.35, "other": 0.35})
-    return certainty(replace(tiny, settings=replace(tiny.settings, conformal=sets)), examples)
+    return certainty(replace(tiny.settings, conformal=sets), examples, logits)
 
 
-def test_sets(found: dict[str, module.Certainty]) -> None:
+def test_sets(found: dict[str, Certainty]) -> None:
     assert {name: f.rows for name, f in found.items()} == {"all": 4, "zh": 2, "en": 2}
     assert (found["zh"].coverage, found["zh"].set_size) == (1.0, 1.5)
     assert (found["en"].coverage, found["en"].set_size) == (1.0, 1.0)
 
 
-def test_kept(found: dict[str, module.Certainty]) -> None:
+def test_kept(found: dict[str, Certainty]) -> None:
     kept = {k.confidence: k for k in found["all"].kept}
     assert (kept[0.0].share, kept[0.0].accuracy) == (1.0, 0.75)
     assert (kept[0.5].share, kept[0.5].accuracy) == (0.75, pytest.approx(2 / 3))
@@ -51,4 +49,5 @@ def test_kept(found: dict[str, module.Certainty]) -> None:
 
 
 def test_nothing_to_score(tiny: Checkpoint) -> None:
-    assert certainty(tiny, [Example("a", "a", "en", "", "China waited.", {}, tone="neutral")]) == {}
+    toned = Example("a", "a", "en", "", "China waited.", {}, tone="neutral")
+    assert certainty(tiny.settings, [toned], [PassageLogits({}, np.zeros(3), np.zeros(14))]) == {}

@@ -46,7 +46,7 @@ def test_passages_cover_the_document_without_overlap(document: Document) -> None
 def test_documents_are_read_and_what_is_missing_is_told(tmp_path: Path) -> None:
     corpus(tmp_path, "en", [{"id": "p1", "text": "China.", "title": None, "date": "2020-01-02"}])
     assert list(read_documents(tmp_path, "en", "port")) == [
-        Document("port", "p1", "en", "", "China.", "", "2020-01-02")
+        Document("port", "p1", "en", "", "China.", "2020-01-02")
     ]
     with pytest.raises(DataError, match=r"zh.port\.jsonl\.xz"):
         list(read_documents(tmp_path, "zh", "port"))

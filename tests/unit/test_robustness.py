@@ -80,8 +80,8 @@ KINDS = {"negation": 60, "sarcasm": 60, "metonym": 30}
 @pytest.mark.parametrize("kind", KINDS)
 def test_probes_are_pairs(kind: str, language: str) -> None:
     pairs = defaultdict(list)
-    for row in read_probes(kind):
-        if row["lang"] == language:
+    for row in read_probes():
+        if (row["kind"], row["lang"]) == (kind, language):
             pairs[row["pair"]].append(row)
     assert len(pairs) >= KINDS[kind]
     for name, (first, second) in pairs.items():
