@@ -37,7 +37,7 @@ train: $(READY) ## rebuild the shipped checkpoint: make train DATA=folder
 	$(BIN)/polystance train training/recipes/polystance-mini.toml --data $(DATA) --out models/checkpoints/polystance-mini
 	$(BIN)/python -m polystance.training.results $(DATA)
 
-train-smoke: $(READY) ## the whole training chain on seeds/ alone, tiny, in two minutes
+train-smoke: $(READY) ## the whole training chain on seeds/ alone, tiny
 	$(BIN)/python -m polystance.training.smoke runs/smoke
 
 results: $(READY) ## score the shipped checkpoint anew: make results DATA=folder

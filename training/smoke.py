@@ -1,4 +1,4 @@
-"""The whole way from data to a scored checkpoint in two minutes, on the sample corpus and a toy encoder.
+"""The whole way from data to a scored checkpoint in half a minute, on the sample corpus and a toy encoder.
 
     python -m polystance.training.smoke OUT
 
