@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import islice
@@ -19,8 +18,8 @@ from polystance.inference.sources.texts import detect_language, language_code
 from polystance.models.checkpoint import Checkpoint, load_checkpoint
 from polystance.models.forward import default_batch_tokens, forward
 from polystance.models.labels import FRAME_SLICE, FRAMES, STANCE_SLICE, STANCES, TONE_SLICE, TONES, UNCERTAIN
-from polystance.models.mentions import MentionFinder, default_finder
-from polystance.models.records import Article, ArticleLabels, Evidence, Mention, StanceLabel, ToneLabel
+from polystance.models.mentions import MentionFinder, default_finder, find_literal
+from polystance.models.records import Article, ArticleLabels, Evidence, StanceLabel, ToneLabel
 from polystance.models.scripts import without_surrogates
 from polystance.models.targets import is_country, parse_targets
 from polystance.models.windows import Spot, Window, make_windows, spots
@@ -129,8 +128,8 @@ class StanceClassifier:
             text = self.finder.find(article.text, article.published)
             if chosen is not None:
                 free = [t for t in chosen if not is_country(t)]
-                title = sorted([*title, *_literal(article.title, free)], key=lambda m: m.start)
-                text = sorted([*text, *_literal(article.text, free)], key=lambda m: m.start)
+                title = sorted([*title, *find_literal(article.title, free)], key=lambda m: m.start)
+                text = sorted([*text, *find_literal(article.text, free)], key=lambda m: m.start)
             found.append((title, text))
         wanted = []
         for title, text in found:
@@ -225,15 +224,6 @@ def _evidence(article: Article, used: Sequence[Spot], label: int) -> Evidence | 
 def _margin(logits: NDArray[np.floating[Any]], label: int) -> float:
     others = [float(x) for i, x in enumerate(logits) if i != label]
     return float(logits[label]) - max(others)
-
-
-def _literal(text: str, names: Sequence[str]) -> list[Mention]:
-    """Occurrences of free-text targets, whatever their case."""
-    return [
-        Mention(name, match.start(), match.end())
-        for name in names
-        for match in re.finditer(re.escape(name), text, re.IGNORECASE)
-    ]
 
 
 def _parse(targets: Targets) -> tuple[str, ...]:

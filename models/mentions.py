@@ -225,6 +225,15 @@ def default_finder() -> MentionFinder:
     return MentionFinder()
 
 
+def find_literal(text: str, targets: Iterable[str]) -> list[Mention]:
+    """Occurrences of free-text targets as they are written, whatever their case."""
+    return [
+        Mention(target, match.start(), match.end())
+        for target in targets
+        for match in re.finditer(re.escape(target), text, re.IGNORECASE)
+    ]
+
+
 def _entries(table: dict[str, Any]) -> Iterator[_Entry]:
     for locale in ("en", "zh_Hans", "zh_Hant"):
         for code, name in cldr_names(locale).items():

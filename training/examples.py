@@ -13,14 +13,16 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from polystance.errors import DataError
 from polystance.models.labels import STANCES, TONES
-from polystance.models.mentions import default_finder
+from polystance.models.mentions import default_finder, find_literal
 from polystance.models.records import Mention
 from polystance.seeds import resource
 from polystance.training.passages import Passage, read_documents
+
+ANNOTATIONS: Final = Path(str(files("polystance.training") / "annotations"))  # made for this project
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ def _grouped(rows: Iterator[dict[str, Any]], document: str) -> Iterator[Example]
     """Rows of one label each, gathered by text, so that one pass sees all targets of a text.
 
     A target with differing labels in one text (an annotator's change of mind, or a stance that
-    changes from mention to mention) is taken only if one label has the majority.
+    changes from mention to mention) is taken only if one label has the majority. Where a data set has no
+    offsets, mentions are found as the classifier finds those of a free-text target.
     """
     texts: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -142,8 +145,11 @@ def _grouped(rows: Iterator[dict[str, Any]], document: str) -> Iterator[Example]
             (label, first), *rest = counts.most_common(2)
             if not rest or first > rest[0][1]:
                 stances[target] = label
+        mentions.update(find_literal(text, stances.keys() - {m.target for m in mentions}))
         if stances:
-            kept = sorted((m for m in mentions if m.target in stances), key=lambda m: m.start)
+            kept = sorted(
+                (m for m in mentions if m.target in stances), key=lambda m: (m.start, m.end, m.target)
+            )
             first_row = group[0]
             yield Example(
                 id=first_row["id"],
@@ -169,7 +175,7 @@ def read_annotations(folder: Path, split: str) -> Iterator[Example]:
     party's. Raises DataError if a corpus is missing, or has another text in that place.
     """
     wanted: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for row in read_rows(Path(str(files("polystance.training") / "annotations")), split):
+    for row in read_rows(ANNOTATIONS, split):
         wanted[row["lang"], row["corpus"]][row["document"]].append(row)
     for (language, corpus), by_document in wanted.items():
         for document in read_documents(folder.parent.parent, language, corpus):
@@ -202,6 +208,27 @@ def read_annotations(folder: Path, split: str) -> Iterator[Example]:
                 f"Corpus {corpus!r} lacks {len(by_document)} labelled documents, {min(by_document)} first. "
                 f"Take the version that was labelled, or take split {split!r} out of the recipe."
             )
+
+
+def read_contrasts(folder: Path, split: str) -> Iterator[Example]:
+    """Pairs of passages in which a few words turn a label; they ship in `training/annotations`.
+
+    Written for training, in the manner of contrast sets (Gardner et al. 2020). `folder` is not read.
+    """
+    for row in read_rows(ANNOTATIONS, f"contrasts-{split}"):
+        _, text_mentions = find_mentions("", row["text"], targets=row["stance"])
+        yield Example(
+            id=row["id"],
+            document=row["pair"],
+            language=row["lang"],
+            title="",
+            text=row["text"],
+            stances=row["stance"],
+            text_mentions=text_mentions,
+            tone=row["tone"],
+            frames=tuple(row["frames"]),
+            group=row["kind"],
+        )
 
 
 def read_tones(folder: Path, split: str) -> Iterator[Example]:
@@ -241,6 +268,7 @@ def read_seeds() -> list[Example]:
 READERS: Mapping[str, Callable[[Path, str], Iterator[Example]]] = {
     "country-news": read_country_news,
     "annotations": read_annotations,
+    "contrasts": read_contrasts,
     "whu-us-china": read_grouped,
     "newsmtsc": read_grouped,
     "dse": read_grouped,

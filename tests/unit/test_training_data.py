@@ -92,6 +92,32 @@ def test_rows_of_one_text_become_one_example(tmp_path: Path) -> None:
     assert (second.document, second.text_mentions) == ("x", ())
 
 
+def test_targets_without_offsets_are_marked_where_they_stand(tmp_path: Path) -> None:
+    rows = [
+        {**vote("favor", "The Mayor"), "id": "a"},
+        {**vote("against", "spoke", target_start=10, target_end=15), "id": "b"},
+        {**vote("neutral", "the harbour"), "id": "c"},
+    ]
+    write_jsonl(tmp_path / "c-stance" / "train.jsonl", rows)
+    (found,) = read_examples(tmp_path, "c-stance", "train")
+    assert found.text_mentions == (Mention("The Mayor", 0, 9), Mention("spoke", 10, 15))
+    assert found.stances == {"The Mayor": "favor", "spoke": "against", "the harbour": "neutral"}
+
+
+def test_contrasts_ship_in_pairs_that_differ() -> None:
+    found = read_examples(Path("nowhere"), "contrasts", "train")
+    pairs: dict[str, list[Any]] = {}
+    for example in found:
+        pairs.setdefault(example.document, []).append(example)
+    assert len(found) > 1_000
+    assert {example.language for example in found} == {"zh", "en"}
+    for one, two in pairs.values():
+        assert one.text != two.text
+        assert one.stances != two.stances, one.id
+        named = {m.target for m in (*one.text_mentions, *two.text_mentions)}
+        assert named <= one.stances.keys() | two.stances.keys()
+
+
 def test_gzipped_rows(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "train.jsonl.gz", "wt", encoding="utf-8") as stream:
         stream.write(json.dumps({"text": "港口"}) + "\n")
