@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "model.md")
+PAGES: Final = tuple(
+    ROOT / name for name in ("README.md", "docs/model.md", "docs/comparing.md", "benchmarks/README.md")
+)
 RESULTS: Final = (
     ROOT / "models" / "checkpoints" / "polystance-mini" / "results",
     ROOT / "benchmarks" / "results",
@@ -143,10 +145,77 @@ def encoders(result: dict[str, Any]) -> str:
     return table(header, rows)
 
 
-MAKERS: Final = {
-    maker.__name__: maker
-    for maker in (stance, document, certainty, kept, articles, robustness, probes, encoders)
-}
+def mixes(result: dict[str, Any]) -> str:
+    """`benchmarks.mixes`: dev scores, and the difference from the first arm."""
+
+    def share(figures: Sequence[float]) -> str:
+        value, low, high = figures
+        return f"{100 * value:.1f} ({100 * low:.0f} to {100 * high:.0f})"
+
+    rows = [
+        [
+            name, f"{arm['news']:,}", share(arm["all"]),
+            f"{100 * arm['zh'][0]:.1f}", f"{100 * arm['en'][0]:.1f}",
+            f"{100 * arm['tone_f1']:.1f}", f"{100 * arm['frames_f1']:.1f}",
+            share(arm["difference"]) if "difference" in arm else "",
+        ]
+        for name, arm in result.items()
+    ]  # fmt: skip
+    header = ["", "news passages", "stance", "zh", "en", "tone", "frames", "difference in stance"]
+    return table(header, rows)
+
+
+def coverage(result: list[dict[str, Any]]) -> str:
+    """`benchmarks.coverage`: what the raw and the corrected intervals hold."""
+    rows = [
+        [
+            world["name"], f"{world['outlets']}", f"{world['labels']}",
+            f"{100 * world['raw']['coverage']:.0f}%", f"{world['raw']['bias']:+.2f}",
+            f"{world['raw']['width']:.2f}",
+            f"{100 * world['corrected']['coverage']:.1f}%", f"{world['corrected']['bias']:+.2f}",
+            f"{world['corrected']['width']:.2f}",
+        ]
+        for world in result
+    ]  # fmt: skip
+    header = [
+        "", "outlets a group", "hand labels a group", "raw: holds the true gap", "bias", "width",
+        "corrected: holds the true gap", "bias", "width",
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+def speed(result: dict[str, Any]) -> str:
+    """`benchmarks.comparison`: one line."""
+    header = ["rows", "outlets", "targets", "bootstrap draws", "cores", "seconds", "peak memory"]
+    row = [
+        f"{result['rows']:,}", f"{result['outlets']:,}", f"{result['targets']}", f"{result['draws']:,}",
+        f"{result['cores']}", f"{result['seconds']}", f"{result['peak_gib']} GiB",
+    ]  # fmt: skip
+    return table(header, [row])
+
+
+def retrieval(result: dict[str, Any]) -> str:
+    """`benchmarks.retrieval`: translations found by either likeness."""
+    found = result["sentences"]
+    names = ("soft cosine", "mean")
+    rows = [[n, f"{100 * found[n]['zh_en']:.1f}", f"{100 * found[n]['en_zh']:.1f}"] for n in names]
+    return table([f"{found['corpus']}, {found['pairs']:,} pairs", "zh to en", "en to zh"], rows)
+
+
+def linking(result: dict[str, Any]) -> str:
+    """`benchmarks.retrieval`: events of the sample corpus."""
+    rows = [
+        [f"{row['threshold']:g}", *(f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1"))]
+        for row in result["events"]
+    ]
+    return table(["threshold", "precision", "recall", "F1"], rows)
+
+
+_MAKERS: Final = (
+    stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, coverage, speed, retrieval,
+    linking,
+)  # fmt: skip
+MAKERS: Final = {maker.__name__: maker for maker in _MAKERS}
 
 
 def filled(page: str) -> str:

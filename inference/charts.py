@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 import pandas as pd
 
@@ -114,18 +115,23 @@ def stack(shares: Iterable[tuple[str, float]]) -> list[Segment]:
 
 @dataclass(frozen=True)
 class Point:
-    """A month's mean: x in percent, y in pixels, and articles it rests on."""
+    """A period's mean: x in percent, y and the ends of its interval in pixels, and articles it rests on.
+
+    `low` and `high` are None where there is no interval.
+    """
 
     x: float
     y: float
+    low: float | None
+    high: float | None
     articles: int
-    month: str
+    period: str
     mean: float
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Monthly means of one target: points per group in order of the groups, and lines between them."""
+    """Means of one target over time: points per group in order of the groups, and lines between them."""
 
     points: tuple[list[Point], list[Point]]
     zero: float
@@ -134,25 +140,36 @@ class Timeline:
     limit: str
 
 
-def timeline(months: pd.DataFrame, groups: tuple[str, str], scale: Scale, height: float) -> Timeline:
-    """Lay out one target's rows of `Comparison.months`; `height` in pixels."""
-    places = {month: int(month[:4]) * 12 + int(month[5:]) for month in months["month"].unique()}
+def timeline(trend: pd.DataFrame, groups: tuple[str, str], scale: Scale, height: float) -> Timeline:
+    """Lay out one target's rows of `Comparison.trend`; `height` in pixels."""
+    places = {period: _place(period) for period in trend["period"].unique()}
     start, span = min(places.values()), max(max(places.values()) - min(places.values()), 1)
 
     def y(value: float) -> float:
         share = (min(max(value, scale.low), scale.high) - scale.low) / (scale.high - scale.low)
         return round(6 + (1 - share) * (height - 12), 1)
 
+    def end(value: float) -> float | None:
+        return None if math.isnan(value) else y(value)
+
     def points(group: str) -> list[Point]:
-        rows = months[months["group"] == group]
+        rows = trend[trend["group"] == group]
         return [
             Point(
-                round(12 + 84 * (places[row["month"]] - start) / span, 2), y(float(row["mean"])),
-                int(row["articles"]), str(row["month"]), float(row["mean"]),
+                round(12 + 84 * (places[row["period"]] - start) / span, 2), y(float(row["mean"])),
+                end(float(row["mean_low"])), end(float(row["mean_high"])),
+                int(row["articles"]), str(row["period"]), float(row["mean"]),
             )
             for _, row in rows.iterrows()
         ]  # fmt: skip
 
     return Timeline(
         (points(groups[0]), points(groups[1])), y(0.0), min(places), max(places), f"{scale.high:g}"
+    )
+
+
+def _place(period: str) -> int:
+    """Weeks by day, months by number."""
+    return (
+        date.fromisoformat(period).toordinal() if len(period) > 7 else int(period[:4]) * 12 + int(period[5:])
     )

@@ -1,13 +1,12 @@
 """How two groups of outlets differ: stance per target, tone and frames, each with its uncertainty.
 
-The group of an article is the language of its outlet. Gaps are first group minus second and come straight
-from the classifier's labels. They are *uncorrected*: were the classifier's errors to differ between the
-languages, that alone could open or close a gap.
+The group of an article is the language of its outlet. Gaps are first group minus second. Those that come
+straight from the classifier's labels are *uncorrected*: were its errors to differ between the languages, that
+alone could open or close a gap. With a random sample of hand labels they are corrected for it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -18,45 +17,29 @@ import numpy as np
 import pandas as pd
 
 from polystance.errors import UsageError
-from polystance.inference.estimates import (
-    Clusters,
-    Estimate,
-    FloatArray,
-    Weight,
-    estimate,
-    false_discovery,
-    generator,
-    hedges_g,
-    interval,
-    permutation_p,
-)
+from polystance.inference.correction import FEWEST_LABELS
+from polystance.inference.estimates import Weight
+from polystance.inference.events import link_events
 from polystance.inference.evidence import telling_sentences
-from polystance.inference.observations import (
-    STANCE_SHARES,
-    UNKNOWN_OUTLET,
-    Coverage,
-    Observations,
-    Source,
+from polystance.inference.gaps import (
+    CORRECTED,
+    FEW_ARTICLES,
+    FEW_OUTLETS,
+    UNCORRECTED,
+    corrected_gaps,
+    raw_gaps,
 )
-from polystance.inference.wording import adjective
-from polystance.models.labels import FRAMES, TONES
-from polystance.models.targets import target_name
+from polystance.inference.matching import event_table, matched_gaps
+from polystance.inference.observations import UNKNOWN_OUTLET, Coverage, Observations, Period, Source
+from polystance.inference.sampling import SampleLabels, read_labels
+from polystance.inference.settings import Settings, checked
+from polystance.inference.shares import frame_shares, target_frame_shares, tone_shares
+from polystance.inference.trend import trend_of
+from polystance.inference.wording import adjective, listed
+from polystance.inference.words import marking_words
+from polystance.models.checkpoint import load_checkpoint
 
-UNCORRECTED: Final = "uncorrected"
-FEW_OUTLETS: Final = 5
-FEW_ARTICLES: Final = 10
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The options of a comparison, as `compare` describes them. `targets` is None for all of the run's."""
-
-    groups: tuple[str, str]
-    targets: tuple[str, ...] | None
-    weight: Weight
-    draws: int
-    seed: int
-    min_articles: int
+MOST_LINKED: Final = 100_000  # articles; above, events are linked on request only
 
 
 @dataclass(frozen=True)
@@ -74,13 +57,29 @@ class Comparison:
             mean_G_low, mean_G_high, favor_G, neutral_G, against_G, uncertain_G (shares of labels), then gap,
             gap_low, gap_high (mean of the first group minus the second), effect_size (gap in pooled
             standard deviations of article scores, Hedges' g), p (permutation over outlets), q
-            (Benjamini-Hochberg across targets), clear (the interval leaves out 0), correction
-            ("uncorrected") and caveats (joined by "; ").
+            (Benjamini-Hochberg across targets), clear (the interval leaves out 0), correction (whether
+            `corrected` has this gap: "corrected" or "uncorrected") and caveats (joined by "; ").
+        corrected: One row per target, from hand labels: target, name, then for each group labels_G (hand
+            labels), power_G (weight of the predictions, 0 to 1), error_G (mean of truth minus prediction),
+            mean_G, mean_G_low, mean_G_high, favor_G, neutral_G, against_G, adjusted_favor_G,
+            adjusted_neutral_G, adjusted_against_G (by adjusted counting, with the extra `stats`; else NaN),
+            then gap, gap_low, gap_high, clear, labels_to_halve (hand labels in all that would halve the
+            interval of the gap; missing if none would) and correction. NaN where a group has too few hand
+            labels. Empty without hand labels.
         outlets: group, outlet, target, articles, mean.
         tones: tone, then share_G, share_G_low, share_G_high for each group, then difference,
             difference_low, difference_high. Over all articles of the groups, whatever their targets.
         frames: As `tones`, with frame in place of tone. An article may have none or several.
-        months: target, month (YYYY-MM), group, articles, outlets, mean; empty if dates span one month.
+        target_frames: As `frames`, of the articles about each target, with target before frame.
+        trend: target, period (YYYY-MM, or the Monday of a week), group, articles, outlets, mean, mean_low,
+            mean_high; empty if all dates lie in one period.
+        words: target, group, word, z, count, articles, share, background_share: words that mark the target in
+            the group's own language, most telling first (see `words`). Empty if the run kept no texts.
+        matched: One row per target, from events that both groups write about: target, name, events, then
+            articles_G and outlets_G, gap, gap_low, gap_high, clear. Empty if events were not linked.
+        events: Events with articles of both groups, most articles first: event, first, last, targets (that
+            both have labels for), then articles_G, outlets_G, headline_G, outlet_G, url_G, article_id_G (of
+            the first article), widest_target and widest_gap. Empty if events were not linked.
         evidence: target, group, label, score, sentence, in_headline, headline, outlet, published,
             text_language, url, article_id: the most telling sentences for each label but neutral.
         caveats: Plain warnings that belong beside the numbers.
@@ -90,10 +89,15 @@ class Comparison:
     coverage: Coverage
     run: Mapping[str, Any]
     table: pd.DataFrame
+    corrected: pd.DataFrame
     outlets: pd.DataFrame
     tones: pd.DataFrame
     frames: pd.DataFrame
-    months: pd.DataFrame
+    target_frames: pd.DataFrame
+    trend: pd.DataFrame
+    words: pd.DataFrame
+    matched: pd.DataFrame
+    events: pd.DataFrame
     evidence: pd.DataFrame
     caveats: tuple[str, ...]
 
@@ -139,6 +143,9 @@ def compare(
     draws: int = 2000,
     seed: int = 0,
     min_articles: int = 3,
+    labels: str | PathLike[str] | SampleLabels | None = None,
+    period: Period = "month",
+    events: bool | None = None,
 ) -> Comparison:
     """Compare how the outlets of two languages present each target.
 
@@ -151,26 +158,33 @@ def compare(
         seed: Seed of both.
         min_articles: Articles that each group must have on a target. Others are listed in
             `coverage.left_out`, unless `targets` names them.
+        labels: A sample of `draw_sample` with a person's labels, or the file of it: the gaps are also given
+            corrected for the classifier's errors.
+        period: "week" or "month", of the trend.
+        events: Whether to link articles about the same event; None does so if the run kept its texts and the
+            groups have no more than `MOST_LINKED` articles.
 
     Raises:
         UsageError: An option is outside of what is allowed, a group has no article, or a target no row.
         RunFolderError: The folder is no finished run, or of another schema.
+        DataError: The hand labels can't be used; the message says why.
     """
     if isinstance(targets, str):
         raise UsageError(f'targets is a list, such as ["{targets}"]; got the text {targets!r}.')
     chosen = None if targets is None else tuple(dict.fromkeys(targets))
     first_and_second: Any = tuple(groups)  # a list from the command line is as good
-    settings = _checked(Settings(first_and_second, chosen, weight, draws, seed, min_articles))
+    settings = checked(Settings(first_and_second, chosen, weight, draws, seed, min_articles, period))
+    hand = labels if labels is None or isinstance(labels, SampleLabels) else read_labels(labels)
     with Observations(source, settings.groups) as observations:
         stances = observations.stances()
         shown, left_out = _choose(stances, settings)
-        table = _table(stances, shown, settings)
+        table = raw_gaps(stances, shown, settings)
+        corrected = corrected_gaps(
+            stances, observations.labelled(hand.rows) if hand else None, shown, settings
+        )
+        table["correction"] = corrected["correction"] if hand else UNCORRECTED
         coverage = observations.coverage(left_out)
-        months = observations.months(weight)
-        months = months[months["target"].isin(shown)].reset_index(drop=True)
-        tones = _shares(_tone_clusters(observations.tones(), settings), "tone", list(TONES), settings)
-        keys, clusters = _frame_clusters(observations, settings)
-        frames = _shares(clusters, "frame", keys, settings)
+        matched, occasions, unmatched = _matched(observations, shown, settings, events)
         outlets = stances[stances["target"].isin(shown)].assign(
             mean=lambda part: part["score_sum"] / part["articles"]
         )[["group", "outlet", "target", "articles", "mean"]]
@@ -179,31 +193,45 @@ def compare(
             coverage=coverage,
             run=observations.run,
             table=table,
+            corrected=corrected,
             outlets=outlets.reset_index(drop=True),
-            tones=tones,
-            frames=frames,
-            months=months,
+            tones=tone_shares(observations, settings),
+            frames=frame_shares(observations, settings),
+            target_frames=target_frame_shares(observations, shown, settings),
+            trend=trend_of(observations, shown, settings),
+            words=marking_words(observations, shown, seed=seed),
+            matched=matched,
+            events=occasions,
             evidence=telling_sentences(observations, shown),
-            caveats=_caveats(table, coverage, settings),
+            caveats=(*_caveats(table, corrected, hand, coverage, settings), *unmatched),
         )
 
 
-def _checked(settings: Settings) -> Settings:
-    """The same settings, if all are within what is allowed."""
-    groups = settings.groups
-    if len(groups) != 2 or groups[0] == groups[1]:
-        raise UsageError(f'groups are two different outlet languages, such as ("zh", "en"); got {groups!r}.')
-    if settings.weight not in ("outlet", "article"):
-        raise UsageError(f'weight is "outlet" or "article"; got {settings.weight!r}.')
-    if not 100 <= settings.draws <= 1_000_000:
-        raise UsageError(
-            f"draws is from 100 to 1,000,000; got {settings.draws}. 2000 is enough for 95% intervals."
+def _matched(
+    observations: Observations, shown: list[str], settings: Settings, wanted: bool | None
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """The tables `matched` and `events`, empty with a word of why where events are not linked."""
+    scores = observations.scores() if wanted is not False and observations.has_texts else None
+    many = sum(observations.languages[group] for group in settings.groups) > MOST_LINKED
+    if scores is None or (many and not wanted):
+        none = pd.DataFrame(columns=["article_id", "target", "group", "outlet", "event", "score"])
+        articles = pd.DataFrame(
+            columns=["article_id", "group", "outlet", "published", "title", "url", "event"], dtype=object
         )
-    if settings.seed < 0:
-        raise UsageError(f"seed is 0 or more; got {settings.seed}.")
-    if settings.min_articles < 1:
-        raise UsageError(f"min_articles is 1 or more; got {settings.min_articles}.")
-    return settings
+        if not observations.has_texts:
+            why = "Events were not linked and words not counted: the run kept no texts."
+        elif wanted is None:
+            why = f"Events were not linked, as there are more than {MOST_LINKED:,} articles."
+        else:
+            why = ""
+        found = matched_gaps(none, [], settings), event_table(articles, none, settings)
+        return *found, (why,) if why else ()
+    texts = observations.texts()
+    about = scores.groupby("article_id")["target"].agg(frozenset)
+    texts["targets"] = [about.get(key, frozenset()) for key in texts["article_id"]]
+    texts["event"] = link_events(texts, load_checkpoint())
+    linked = scores.merge(texts[["article_id", "event"]], on="article_id")
+    return matched_gaps(linked, shown, settings), event_table(texts, linked, settings), ()
 
 
 def _choose(stances: pd.DataFrame, settings: Settings) -> tuple[list[str], list[tuple[str, int, int]]]:
@@ -226,112 +254,31 @@ def _choose(stances: pd.DataFrame, settings: Settings) -> tuple[list[str], list[
     return [str(target) for target in counts.index[enough]], left_out
 
 
-def _table(stances: pd.DataFrame, shown: list[str], settings: Settings) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for target in shown:
-        parts = [
-            stances[(stances["target"] == target) & (stances["group"] == group)] for group in settings.groups
-        ]
-        row: dict[str, Any] = {"target": target, "name": target_name(target, "en")}
-        clusters = [_clusters(part, ["score_sum", *STANCE_SHARES]) for part in parts]
-        estimates = []
-        for group, part, cluster in zip(settings.groups, parts, clusters, strict=True):
-            rng = generator(settings.seed, "stance", target, group)
-            found = estimate(cluster, settings.draws, rng, settings.weight)
-            low, high = interval(found, -1, 1)
-            estimates.append(found)
-            row |= {f"articles_{group}": int(cluster.counts.sum()), f"outlets_{group}": len(part)}
-            row |= {
-                f"mean_{group}": found.value[0],
-                f"mean_{group}_low": low[0],
-                f"mean_{group}_high": high[0],
-            }
-            row |= {f"{label}_{group}": found.value[i] for i, label in enumerate(STANCE_SHARES, start=1)}
-        gap = estimates[0] - estimates[1]
-        low, high = interval(gap, -2, 2)
-        rng = generator(settings.seed, "permutation", target)
-        totals = [
-            (part["articles"].sum(), part["score_sum"].sum(), part["square_sum"].sum()) for part in parts
-        ]
-        counts, sums, squares = zip(*totals, strict=True)
-        row |= {
-            "gap": gap.value[0],
-            "gap_low": low[0],
-            "gap_high": high[0],
-            "effect_size": hedges_g(float(gap.value[0]), counts, sums, squares),
-            "p": permutation_p(clusters[0], clusters[1], settings.draws, rng, settings.weight),
-            "q": math.nan,
-            "clear": bool(low[0] > 0 or high[0] < 0),
-            "correction": UNCORRECTED,
-            "caveats": "",
-        }
-        row["caveats"] = "; ".join(_warnings(row, settings.groups))
-        rows.append(row)
-    table = pd.DataFrame(rows, columns=_columns(settings.groups))
-    table["clear"] = table["clear"].astype(bool)  # of no rows too, where pandas would guess text
-    table["q"] = false_discovery(table["p"].to_numpy(dtype=np.float64))
-    return table
-
-
-def _columns(groups: tuple[str, str]) -> list[str]:
-    per_group = ["articles_{}", "outlets_{}", "mean_{}", "mean_{}_low", "mean_{}_high"]
-    per_group += [f"{label}_{{}}" for label in STANCE_SHARES]
-    tests = ["gap", "gap_low", "gap_high", "effect_size", "p", "q", "clear", "correction", "caveats"]
-    return ["target", "name", *(name.format(group) for group in groups for name in per_group), *tests]
-
-
-def _clusters(part: pd.DataFrame, columns: list[str]) -> Clusters:
-    return Clusters(part["articles"].to_numpy(dtype=np.float64), part[columns].to_numpy(dtype=np.float64))
-
-
-def _tone_clusters(tones: pd.DataFrame, settings: Settings) -> list[Clusters]:
-    return [_clusters(tones[tones["group"] == group], list(TONES)) for group in settings.groups]
-
-
-def _frame_clusters(observations: Observations, settings: Settings) -> tuple[list[str], list[Clusters]]:
-    """Frames and, for each group, how many articles of each outlet have them."""
-    found = observations.frames()
-    keys = [*FRAMES, *sorted(set(found["frame"]) - set(FRAMES))]
-    articles = observations.tones()[["group", "outlet", "articles"]]
-    counts = found.pivot_table(index=["group", "outlet"], columns="frame", values="articles", aggfunc="sum")
-    counts = counts.reindex(columns=keys).reset_index()
-    # Outlets whose articles have no frame at all are still outlets.
-    joined = articles.merge(counts, on=["group", "outlet"], how="left").fillna(dict.fromkeys(keys, 0))
-    return keys, [_clusters(joined[joined["group"] == group], keys) for group in settings.groups]
-
-
-def _shares(clusters: list[Clusters], what: str, keys: list[str], settings: Settings) -> pd.DataFrame:
-    """A row per key: share in each group and their difference, all with intervals."""
-    columns: dict[str, list[str] | FloatArray] = {what: keys}
-    estimates: list[Estimate] = []
-    for group, cluster in zip(settings.groups, clusters, strict=True):
-        found = estimate(cluster, settings.draws, generator(settings.seed, what, group), settings.weight)
-        low, high = interval(found, 0, 1)
-        columns |= {f"share_{group}": found.value, f"share_{group}_low": low, f"share_{group}_high": high}
-        estimates.append(found)
-    difference = estimates[0] - estimates[1]
-    low, high = interval(difference, -1, 1)
-    columns |= {"difference": difference.value, "difference_low": low, "difference_high": high}
-    return pd.DataFrame(columns)
-
-
-def _warnings(row: Mapping[str, Any], groups: tuple[str, str]) -> list[str]:
-    """What a reader has to know about one target's gap."""
-    found = []
-    for group in groups:
-        for what, few in (("outlets", FEW_OUTLETS), ("articles", FEW_ARTICLES)):
-            n = row[f"{what}_{group}"]
-            if n < few:
-                found.append(f"{n or 'no'} {adjective(group)} {what if n != 1 else what[:-1]} (under {few})")
-    return found
-
-
-def _caveats(table: pd.DataFrame, coverage: Coverage, settings: Settings) -> tuple[str, ...]:
-    first, second = (adjective(group) for group in settings.groups)
-    found = [
-        "All gaps are uncorrected: they come straight from the classifier's labels, and errors that differ "
-        f"between {first} and {second} text can make or hide a gap. Hand-label a random sample to check them."
-    ]
+def _caveats(
+    table: pd.DataFrame,
+    corrected: pd.DataFrame,
+    hand: SampleLabels | None,
+    coverage: Coverage,
+    settings: Settings,
+) -> tuple[str, ...]:
+    found = [_correction_caveat(table, hand, settings)]
+    if hand is not None:
+        for group in settings.groups:
+            scarce = [
+                f"{row['name']} ({row[f'labels_{group}']})"
+                for _, row in corrected.iterrows()
+                if row[f"labels_{group}"] < FEWEST_LABELS
+            ]
+            if scarce:
+                found.append(
+                    f"Fewer than {FEWEST_LABELS} hand labels in {adjective(group)} outlets, so not "
+                    f"corrected: {', '.join(scarce)}."
+                )
+        if hand.unlabelled:
+            found.append(
+                f"{hand.unlabelled:,} rows of the sample have no label. The correction takes them to be like "
+                "the labelled ones; it does not hold if they were left out for being hard."
+            )
     if coverage.sample_outlets:
         found.append(
             f"{coverage.sample_outlets:,} of the articles come from the invented outlets of the bundled "
@@ -357,3 +304,21 @@ def _caveats(table: pd.DataFrame, coverage: Coverage, settings: Settings) -> tup
     if table.empty:
         found.append("No target has enough articles in both groups; name targets or lower min_articles.")
     return tuple(found)
+
+
+def _correction_caveat(table: pd.DataFrame, hand: SampleLabels | None, settings: Settings) -> str:
+    first, second = (adjective(group) for group in settings.groups)
+    uncorrected = [str(row["name"]) for _, row in table.iterrows() if row["correction"] != CORRECTED]
+    if hand is None or len(uncorrected) == len(table):
+        return (
+            "All gaps are uncorrected: they come straight from the classifier's labels, and errors that "
+            f"differ between {first} and {second} text can make or hide a gap. `polystance sample` draws a "
+            "random sample to label by hand; `compare --labels` corrects the gaps by it."
+        )
+    said = (
+        f"Corrected gaps rest on {len(hand.rows):,} hand labels. They hold however wrong the classifier is, "
+        "as long as the sample was drawn at random and its labels are right."
+    )
+    if uncorrected:
+        said += f" Uncorrected still: {listed(uncorrected)}."
+    return said

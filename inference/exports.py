@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 
 import polystance
-from polystance.inference.comparison import UNCORRECTED, Comparison
+from polystance.inference.comparison import Comparison
+from polystance.inference.spreadsheet import inert
 from polystance.inference.wording import (
     adjective,
+    correction,
     findings,
     frame_name,
     headline,
@@ -27,8 +29,10 @@ from polystance.inference.wording import (
 )
 
 FORMAT_VERSION: Final = "1"
-_PARTS: Final = ("outlets", "tones", "frames", "months", "evidence")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run a cell that starts with these
+_PARTS: Final = (
+    "corrected", "matched", "outlets", "tones", "frames", "target_frames", "trend", "words", "events",
+    "evidence",
+)  # fmt: skip
 
 
 def write_json(comparison: Comparison, path: Path) -> None:
@@ -36,7 +40,7 @@ def write_json(comparison: Comparison, path: Path) -> None:
     content = {
         "polystance_comparison": FORMAT_VERSION,
         "polystance": polystance.__version__,
-        "correction": UNCORRECTED,
+        "correction": correction(comparison),
         "groups": list(comparison.groups),
         "headline": headline(comparison),
         "findings": findings(comparison),
@@ -57,7 +61,7 @@ def write_csv(comparison: Comparison, path: Path) -> list[Path]:
     for name in ("table", *_PARTS):
         target = path if name == "table" else path.with_name(f"{path.stem}.{name}{path.suffix or '.csv'}")
         frame: pd.DataFrame = getattr(comparison, name)
-        safe = frame.map(_inert)
+        safe = frame.map(inert)
         safe.to_csv(target, index=False, encoding="utf-8-sig", quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
         written.append(target)
     return written
@@ -69,19 +73,8 @@ def write_markdown(comparison: Comparison, path: Path) -> None:
     first, second = adjective(a), adjective(b)
     lines = [f"# {first} and {second} outlets compared", "", _text(headline(comparison)), ""]
     lines += [f"- {_text(finding)}" for finding in findings(comparison)]
-    lines += ["", f"## Gaps ({UNCORRECTED})", ""]
-    head = [
-        "Target",
-        f"n {a}",
-        f"n {b}",
-        f"mean {a}",
-        f"mean {b}",
-        f"gap ({UNCORRECTED})",
-        "95% interval",
-        "g",
-        "p",
-        "q",
-    ]
+    lines += ["", "## Gaps, as the classifier has them (uncorrected)", ""]
+    head = ["Target", f"n {a}", f"n {b}", f"mean {a}", f"mean {b}", "gap", "95% interval", "g", "p", "q"]
     rows = [
         [
             row["name"], f"{row[f'articles_{a}']:,}", f"{row[f'articles_{b}']:,}",
@@ -93,6 +86,7 @@ def write_markdown(comparison: Comparison, path: Path) -> None:
         for _, row in comparison.table.iterrows()
     ]  # fmt: skip
     lines += [*_markdown_table(head, rows), "", "Bold: the interval leaves out zero.", ""]
+    lines += _other_gaps(comparison)
     for title, what, table in (("Frames", "frame", comparison.frames), ("Tone", "tone", comparison.tones)):
         rows = [
             [
@@ -108,6 +102,45 @@ def write_markdown(comparison: Comparison, path: Path) -> None:
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
+def _other_gaps(comparison: Comparison) -> list[str]:
+    """The corrected gaps and those within events, if there are any."""
+    a, b = comparison.groups
+    lines: list[str] = []
+    if len(comparison.corrected):
+        rows = [
+            [
+                row["name"], str(row[f"labels_{a}"]), str(row[f"labels_{b}"]),
+                signed(row[f"mean_{a}"]), signed(row[f"mean_{b}"]),
+                f"**{signed(row['gap'])}**" if row["clear"] else signed(row["gap"]),
+                signed_interval(row["gap_low"], row["gap_high"]),
+                "" if pd.isna(row["labels_to_halve"]) else f"{row['labels_to_halve']:,}",
+            ]
+            for _, row in comparison.corrected.iterrows()
+        ]  # fmt: skip
+        head = [
+            "Target", f"hand labels {a}", f"hand labels {b}", f"mean {a}", f"mean {b}", "gap", "95% interval",
+            "labels to halve it",
+        ]  # fmt: skip
+        lines += ["## Gaps, corrected by hand labels", "", *_markdown_table(head, rows), ""]
+    if len(comparison.matched):
+        rows = [
+            [
+                row["name"], f"{row['events']:,}", f"{row[f'articles_{a}']:,}", f"{row[f'articles_{b}']:,}",
+                f"**{signed(row['gap'])}**" if row["clear"] else signed(row["gap"]),
+                signed_interval(row["gap_low"], row["gap_high"]),
+            ]
+            for _, row in comparison.matched.iterrows()
+        ]  # fmt: skip
+        head = ["Target", "events", f"n {a}", f"n {b}", "gap", "95% interval"]
+        lines += [
+            "## Gaps within events that both report (uncorrected)",
+            "",
+            *_markdown_table(head, rows),
+            "",
+        ]
+    return lines
+
+
 def _markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:
     found = [f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 1)}"]
     return [*found, *(f"| {_text(row[0])} | {' | '.join(row[1:])} |" for row in rows)]
@@ -119,12 +152,6 @@ def _text(text: str) -> str:
     for mark in "\\`*_[]<>|":
         flat = flat.replace(mark, f"\\{mark}")
     return flat
-
-
-def _inert(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
 
 
 def _plain(value: object) -> Any:

@@ -34,7 +34,8 @@ from polystance.models.records import Article
 SHARD_ITEMS: Final = 1_000
 _SHARDS: Final = ".shards"
 _PLAN: Final = "plan.json"
-_OUTPUTS: Final = ("articles.parquet", "stances.parquet", "failures.jsonl", "run.json")
+_OUTPUTS: Final = ("articles.parquet", "stances.parquet", "texts.parquet", "failures.jsonl", "run.json")
+_SCHEMAS: Final = {"articles": tables.ARTICLES, "stances": tables.STANCES, "texts": tables.TEXTS}
 Progress = Callable[[int, int], None]
 
 
@@ -47,12 +48,19 @@ class JobOptions:
         min_confidence: Below it a stance is "uncertain"; 0 to 1.
         columns: Column of each field, where the guess is wrong.
         encoding: Of all text files; detected when None.
+        texts: Keep the articles' texts in the run folder, for the words and events of a comparison.
     """
 
     targets: tuple[str, ...] | None = None
     min_confidence: float = 0.0
     columns: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
+    texts: bool = True
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Files that are made from shards."""
+        return tuple(n for n in _OUTPUTS[:-1] if self.texts or n != "texts.parquet")
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ def run_job(
             else str(nothing or "")
         )
         raise InputError(f"No article could be read from {', '.join(map(str, inputs))}. {detail}".strip())
-    _join(shards, out, number, _OUTPUTS[:3])
+    _join(shards, out, number, options.outputs)
     seconds = time.monotonic() - started
     stances = pq.ParquetFile(out / "stances.parquet").metadata.num_rows
     _write_json(
@@ -266,6 +274,8 @@ def _write_shard(
     half.mkdir()
     pq.write_table(tables.articles_table(labels), half / "articles.parquet")
     pq.write_table(tables.stances_table(labels), half / "stances.parquet")
+    if options.texts:
+        pq.write_table(tables.texts_table(labels), half / "texts.parquet", compression="zstd")
     rows = (asdict(item) for item in chunk if isinstance(item, Failure))
     (half / "failures.jsonl").write_text(
         "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
@@ -281,8 +291,8 @@ def _join(shards: Path, out: Path, count: int, names: Iterable[str]) -> None:
         parts = [shards / f"{number:06d}" / name for number in range(count)]
         temporary = shards / f"{name}.part"
         if name.endswith(".parquet"):
-            schema = tables.ARTICLES if name.startswith("articles") else tables.STANCES
-            with pq.ParquetWriter(temporary, schema) as writer:
+            schema = _SCHEMAS[name.removesuffix(".parquet")]
+            with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
                 for table in _row_groups(parts, schema):
                     writer.write_table(table)
         else:

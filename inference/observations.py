@@ -14,15 +14,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from polystance.errors import RunFolderError, UsageError
-from polystance.inference.tables import ARTICLES, SCHEMA_VERSION, STANCES, articles_table, stances_table
+from polystance.errors import DataError, RunFolderError, UsageError
+from polystance.inference.tables import (
+    ARTICLES,
+    SCHEMA_VERSION,
+    STANCES,
+    TEXTS,
+    articles_table,
+    stances_table,
+    texts_table,
+)
 from polystance.models.labels import STANCES as STANCE_NAMES
 from polystance.models.labels import TONES, UNCERTAIN
 from polystance.models.records import ArticleLabels
@@ -31,8 +39,9 @@ Source = str | PathLike[str] | Iterable[ArticleLabels]
 
 UNKNOWN_OUTLET: Final = "(unknown outlet)"
 STANCE_SHARES: Final = (*STANCE_NAMES, UNCERTAIN)
-_SCHEMAS: Final = {"articles": ARTICLES, "stances": STANCES}
+_SCHEMAS: Final = {"articles": ARTICLES, "stances": STANCES, "texts": TEXTS}
 _UNIT: Final = 1_000_000_000
+Period = Literal["week", "month"]
 
 # Country codes are found in the text by their names; an article that never names a country it was asked
 # about says nothing of it. Free-text targets are never searched for, so all their rows count.
@@ -87,6 +96,7 @@ class Observations:
         self.groups = groups
         self.run: dict[str, Any] = {}
         self.failures: int | None = None
+        self.has_texts = True
         # No disk, no network, no extension: corpus text only ever meets built-in functions.
         self._db = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
         with ExitStack() as opening:  # an object that was never made can't be closed by its user
@@ -115,12 +125,16 @@ class Observations:
             raise UsageError("compare() takes a run folder or the ArticleLabels that classify() gives.")
         self._db.register("articles", articles_table(labels))
         self._db.register("stances", stances_table(labels))
+        self._db.register("texts", texts_table(labels))
 
     def _open_folder(self, folder: Path) -> None:
         for name, schema in _SCHEMAS.items():
             path = folder / f"{name}.parquet"
             files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
             if not files or not files[0].is_file():
+                if name == "texts":  # left out on request
+                    self.has_texts = False
+                    continue
                 raise RunFolderError(
                     f"{folder} has no {name}.parquet. Give a folder that `polystance classify` wrote, "
                     "and let the job finish: the same command resumes it."
@@ -164,7 +178,9 @@ class Observations:
         self._db.execute("CREATE TEMP TABLE chosen (language VARCHAR)")
         self._db.executemany("INSERT INTO chosen VALUES (?)", [[first], [second]])
         columns = f"""* REPLACE (coalesce(nullif(trim(outlet), ''), '{UNKNOWN_OUTLET}') AS outlet),
-            regexp_extract(published, '^\\d{{4}}-(0[1-9]|1[0-2])') AS month"""
+            regexp_extract(published, '^\\d{{4}}-(0[1-9]|1[0-2])') AS month,
+            coalesce(strftime(date_trunc('week', try_cast(left(published, 10) AS DATE)), '%Y-%m-%d'), '')
+                AS week"""
         inside = "outlet_language IN (SELECT language FROM chosen)"
         self._db.execute(f"CREATE TEMP VIEW items AS SELECT {columns} FROM articles WHERE {inside}")
         self._db.execute(
@@ -173,6 +189,72 @@ class Observations:
                 CAST(round(score::DOUBLE * score::DOUBLE * {_UNIT}) AS BIGINT) AS square_units
             FROM stances WHERE {inside} AND {_ABOUT}"""
         )
+
+    def targets(self) -> list[str]:
+        """Targets that any row is about."""
+        return self.frame("SELECT DISTINCT target FROM rows ORDER BY target")["target"].tolist()
+
+    def strata(self, by_target: bool, targets: Sequence[str] | None) -> pd.DataFrame:
+        """Rows of each group (and target) among `targets`: group, target ("" for all together), rows."""
+        target = "target" if by_target else "''"
+        return self.frame(
+            f"""SELECT outlet_language AS "group", {target} AS target, count(*) AS rows FROM rows
+            WHERE ? IS NULL OR list_contains(?, target) GROUP BY ALL ORDER BY ALL""",
+            [None if targets is None else list(targets)] * 2,
+        )
+
+    def draw(
+        self, strata: pd.DataFrame, by_target: bool, targets: Sequence[str] | None, seed: int
+    ) -> pd.DataFrame:
+        """Rows drawn at random from the strata of `strata`, `drawn` from each, in random order.
+
+        Columns: article_id, target, title, text, where (address, or file and position), probability. Rows are
+        ordered by a hash of seed, article and target, so that a draw doesn't depend on threads or versions.
+        """
+        self._db.register("plan", strata.assign(probability=strata["drawn"] / strata["rows"]))
+        target = "r.target" if by_target else "''"
+        text = "t.text" if self.has_texts else "r.evidence"
+        join = "LEFT JOIN texts t USING (article_id)" if self.has_texts else ""
+        return self.frame(
+            f"""WITH shuffled AS (
+                SELECT article_id, target, outlet_language, evidence,
+                    md5(concat_ws(chr(31), ?, article_id, target)) AS place FROM rows
+                WHERE ? IS NULL OR list_contains(?, target)
+            ), numbered AS (
+                SELECT r.*, row_number() OVER (
+                    PARTITION BY outlet_language, {target} ORDER BY place, article_id, r.target) AS turn
+                FROM shuffled r
+            )
+            SELECT r.article_id, r.target, coalesce(i.title, '') AS title, coalesce({text}, '') AS text,
+                coalesce(i.url, concat_ws(':', i.source_file, i.source_position), '') AS "where",
+                p.probability
+            FROM numbered r
+            JOIN plan p ON p."group" = r.outlet_language AND p.target = {target} AND r.turn <= p.drawn
+            JOIN items i USING (article_id) {join}
+            ORDER BY r.place, r.article_id, r.target""",
+            [str(seed), *[None if targets is None else list(targets)] * 2],
+        )
+
+    def labelled(self, labels: pd.DataFrame) -> pd.DataFrame:
+        """Hand labels (article_id, target, label, probability) with what the run says of the same rows.
+
+        Columns: article_id, target, group, outlet, truth, label, score, probability. Raises DataError for a
+        row that isn't in the run or isn't compared.
+        """
+        self._db.register("hand", labels.rename(columns={"label": "truth"}))
+        found = self.frame(
+            """SELECT h.article_id, h.target, r.outlet_language AS "group", r.outlet, h.truth, r.label,
+                r.units::DOUBLE AS score, h.probability
+            FROM hand h LEFT JOIN rows r USING (article_id, target) ORDER BY ALL"""
+        )
+        found["score"] /= _UNIT
+        if (unknown := found[found["outlet"].isna()]).size:
+            shown = ", ".join(f"{row['target']}@{row['article_id']}" for _, row in unknown.head(5).iterrows())
+            raise DataError(
+                f"{len(unknown)} of {len(found)} hand-labelled rows are not in this run, or are of outlets "
+                f"outside of {' and '.join(self.groups)}: {shown}. Compare the run that was sampled from."
+            )
+        return found
 
     def stances(self) -> pd.DataFrame:
         """One row per target, group and outlet: articles, score_sum, square_sum and a count per label."""
@@ -200,18 +282,57 @@ class Observations:
             ) GROUP BY ALL ORDER BY "group", outlet, frame"""
         )
 
-    def months(self, weight: str) -> pd.DataFrame:
-        """One row per target, month and group: articles, outlets, mean; empty if there is only one month."""
-        mean = "avg(outlet_mean)" if weight == "outlet" else f"(sum(total) / {_UNIT})::DOUBLE / sum(articles)"
-        found = self.frame(
-            f"""SELECT target, month, "group", sum(articles)::BIGINT AS articles,
-                count(*) AS outlets, {mean} AS mean
-            FROM (SELECT target, month, outlet_language AS "group", outlet, count(*) AS articles,
-                    sum(units) AS total, (sum(units) / {_UNIT})::DOUBLE / count(*) AS outlet_mean
-                FROM rows WHERE month != '' GROUP BY ALL ORDER BY outlet)
-            GROUP BY target, month, "group" ORDER BY target, month, "group" """
+    def periods(self, period: Period) -> pd.DataFrame:
+        """One row per target, period, group and outlet: articles, score_sum. Undated rows are left out."""
+        return self.frame(
+            f"""SELECT target, {period} AS period, outlet_language AS "group", outlet, count(*) AS articles,
+                (sum(units) / {_UNIT})::DOUBLE AS score_sum
+            FROM rows WHERE {period} != '' GROUP BY ALL ORDER BY ALL"""
         )
-        return found if found["month"].nunique() > 1 else found.iloc[:0]
+
+    def target_frames(self, targets: Sequence[str]) -> pd.DataFrame:
+        """One row per target, group, outlet and frame ("" for all articles about the target): articles."""
+        return self.frame(
+            """WITH about AS (
+                SELECT DISTINCT r.target, r.outlet_language AS "group", r.outlet, r.article_id, i.frames
+                FROM rows r JOIN items i USING (article_id) WHERE list_contains(?, r.target)
+            )
+            SELECT target, "group", outlet, frame, count(*) AS articles FROM (
+                SELECT target, "group", outlet, unnest(list_distinct(frames)) AS frame FROM about
+                UNION ALL SELECT target, "group", outlet, '' FROM about
+            ) GROUP BY ALL ORDER BY ALL""",
+            [list(targets)],
+        )
+
+    def texts(self, articles: int | None = None, seed: int = 0) -> pd.DataFrame:
+        """Articles of the groups with their texts, at most `articles` of each group, drawn at random.
+
+        Columns: article_id, group, outlet, language (of the text), published, title, url, text. Empty if the
+        run kept no texts.
+        """
+        if not self.has_texts:
+            return pd.DataFrame(
+                columns=["article_id", "group", "outlet", "language", "published", "title", "url", "text"]
+            )
+        return self.frame(
+            """SELECT article_id, outlet_language AS "group", outlet, text_language AS language, published,
+                coalesce(title, '') AS title, url, text
+            FROM items JOIN texts USING (article_id)
+            QUALIFY row_number() OVER (
+                PARTITION BY outlet_language ORDER BY md5(concat_ws(chr(31), ?, article_id)), article_id
+            ) <= coalesce(?, 1e18)
+            ORDER BY article_id""",
+            [str(seed), articles],
+        )
+
+    def scores(self) -> pd.DataFrame:
+        """One row per article and target: article_id, target, group, outlet, score."""
+        found = self.frame(
+            """SELECT article_id, target, outlet_language AS "group", outlet, units::DOUBLE AS score
+            FROM rows ORDER BY article_id, target"""
+        )
+        found["score"] /= _UNIT
+        return found
 
     def coverage(self, left_out: Iterable[tuple[str, int, int]]) -> Coverage:
         """Counts of what went into the comparison and what did not."""

@@ -1,4 +1,4 @@
-"""The report of a comparison: one HTML file, readable offline, that loads nothing and runs no script."""
+"""The report of a comparison: one HTML file, readable offline, that loads nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import jinja2
 import pandas as pd
@@ -19,29 +18,26 @@ import polystance
 from polystance.inference import charts, wording
 from polystance.inference.comparison import Comparison
 from polystance.inference.observations import STANCE_SHARES
+from polystance.inference.pagetext import clean
+from polystance.inference.profiles import GAPS, event_row, profiles
 from polystance.models.labels import TONES
 from polystance.models.targets import target_name
 
 MOST_TARGETS: Final = 16  # charts; the tables have all
-MOST_QUOTED: Final = 8
+MOST_PROFILED: Final = 10
+MOST_EVENTS: Final = 15
 MOST_OUTLETS: Final = 25  # of each group
 MOST_COLUMNS: Final = 8
-_QUOTES: Final = 2  # of each target, group and label
-_TIMELINE_HEIGHT: Final = 120.0
 _STACKED: Final = ("against", "neutral", "uncertain", "favor")  # against left and favor right, as on the axes
 _STACKED_TONES: Final = ("negative", "neutral", "positive")
-
-# Control characters have no place in a page, and bidi controls of a headline could reorder what follows it.
-_UNSEEN: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
-)
 
 
 def render_report(comparison: Comparison) -> str:
     """The report as HTML text.
 
     Everything that comes from the corpus is escaped; addresses of articles become links only if they are
-    http or https; the page's content-security policy allows its one style sheet and nothing else.
+    http or https; the page's content-security policy allows its one style sheet and its one script, which
+    sorts tables, and nothing else.
     """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -55,24 +51,15 @@ def render_report(comparison: Comparison) -> str:
     }
     templates = files("polystance.inference") / "templates"
     template = environment.from_string((templates / "report.html.j2").read_text(encoding="utf-8"))
-    css = "\n" + (templates / "report.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return template.render(css=css, style_hash=f"sha256-{digest}", **view(comparison))
+    parts = (templates / name for name in ("report.css", "report.js"))
+    css, script = ("\n" + part.read_text(encoding="utf-8") for part in parts)
+    hashes = {"style_hash": _digest(css), "script_hash": _digest(script)}
+    return template.render(css=css, script=script, **hashes, **view(comparison))
 
 
-def clean(text: object) -> str:
-    """Text of the corpus without control characters; missing text is empty."""
-    return _UNSEEN.sub("", text) if isinstance(text, str) else ""
-
-
-def web_address(url: object) -> str | None:
-    """The address if a click on it can only open a web page, else None."""
-    address = clean(url).strip()
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return None
-    return address if parts.scheme in ("http", "https") and parts.netloc else None
+def _digest(source: str) -> str:
+    """As a content-security policy names what may run."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
 
 
 def view(comparison: Comparison) -> dict[str, Any]:
@@ -100,11 +87,13 @@ def view(comparison: Comparison) -> dict[str, Any]:
         "dates": _dates(coverage.first, coverage.last),
         "gaps": _gaps(charted, groups),
         "bars": _bars(charted, groups),
-        "months": _months(comparison, shown),
+        "correction": wording.correction(comparison),
+        "gap_kinds": _gap_kinds(comparison, shown),
+        "profiles": profiles(comparison, shown[:MOST_PROFILED]),
+        "events": _events(comparison),
         "heat": _heat(comparison, shown[:MOST_COLUMNS]),
         "frames": _frames(comparison),
         "tones": _tones(comparison),
-        "quotes": _quotes(comparison, shown[:MOST_QUOTED]),
         "rows": _rows(comparison.table, groups),
         "unshown": max(len(table) - len(charted), 0),
         "coverage": coverage,
@@ -188,6 +177,33 @@ def _gaps(table: pd.DataFrame, groups: tuple[str, str]) -> dict[str, Any]:
     return {"rows": rows, "ticks": scale.ticks(), "gap_ticks": gap_scale.ticks()}
 
 
+def _gap_kinds(comparison: Comparison, shown: list[str]) -> list[dict[str, Any]]:
+    """Gaps as classified, corrected and within events, a row per target."""
+    rows = []
+    for target in shown:
+        cells = []
+        for name, _ in GAPS:
+            table: pd.DataFrame = getattr(comparison, name)
+            found = table[table["target"] == target]
+            row = found.iloc[0] if len(found) and not pd.isna(found.iloc[0]["gap"]) else None
+            cells.append(
+                None
+                if row is None
+                else {
+                    "gap": float(row["gap"]),
+                    "interval": wording.signed_interval(row["gap_low"], row["gap_high"]),
+                    "distinct": bool(row["clear"]),
+                }
+            )
+        rows.append({"name": target_name(target, "en"), "cells": cells})
+    return rows
+
+
+def _events(comparison: Comparison) -> dict[str, Any]:
+    rows = [event_row(row, comparison.groups) for _, row in comparison.events.head(MOST_EVENTS).iterrows()]
+    return {"rows": rows, "more": max(len(comparison.events) - MOST_EVENTS, 0)}
+
+
 def _bars(table: pd.DataFrame, groups: tuple[str, str]) -> list[dict[str, Any]]:
     found = []
     for _, row in table.iterrows():
@@ -198,22 +214,6 @@ def _bars(table: pd.DataFrame, groups: tuple[str, str]) -> list[dict[str, Any]]:
 
 def _said(bar: list[charts.Segment]) -> str:
     return ", ".join(f"{part.label} {part.width:.0f}%" for part in bar) or "no articles"
-
-
-def _months(comparison: Comparison, shown: list[str]) -> dict[str, Any] | None:
-    months = comparison.months[comparison.months["target"].isin(shown[:9])]
-    if months.empty:
-        return None
-    scale = charts.symmetric_scale(months["mean"])
-    panels = [
-        {
-            "name": target_name(target, "en"),
-            "line": charts.timeline(part, comparison.groups, scale, _TIMELINE_HEIGHT),
-        }
-        for target in shown[:9]
-        if not (part := months[months["target"] == target]).empty
-    ]
-    return {"panels": panels, "height": _TIMELINE_HEIGHT}
 
 
 def _heat(comparison: Comparison, targets: list[str]) -> dict[str, Any]:
@@ -300,38 +300,6 @@ def _tones(comparison: Comparison) -> dict[str, Any]:
     return {"sides": sides, "differences": differences}
 
 
-def _quotes(comparison: Comparison, targets: list[str]) -> list[dict[str, Any]]:
-    evidence = comparison.evidence
-    found = []
-    for target in targets:
-        rows = []
-        for label in ("against", "favor"):
-            part = evidence[(evidence["target"] == target) & (evidence["label"] == label)]
-            if len(part):
-                cells = [
-                    [_quote(row) for _, row in part[part["group"] == group].head(_QUOTES).iterrows()]
-                    for group in comparison.groups
-                ]
-                rows.append({"label": label, "cells": cells})
-        if rows:
-            found.append({"name": target_name(target, "en"), "rows": rows})
-    return found
-
-
-def _quote(row: pd.Series) -> dict[str, Any]:
-    language = clean(row["text_language"])
-    return {
-        "sentence": row["sentence"],
-        "headline": row["headline"],
-        "in_headline": bool(row["in_headline"]),
-        "outlet": row["outlet"],
-        "published": row["published"],
-        "language": language if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language) else "",
-        "url": web_address(row["url"]),
-        "score": float(row["score"]),
-    }
-
-
 def _rows(table: pd.DataFrame, groups: tuple[str, str]) -> list[dict[str, Any]]:
     return [
         {
@@ -373,6 +341,7 @@ def _versions(comparison: Comparison, most: int = 60) -> list[tuple[str, str]]:
         ("draws", f"{settings.draws:,}"),
         ("seed", str(settings.seed)),
         ("min_articles", str(settings.min_articles)),
+        ("period", settings.period),
     ]
     found += [(f"run: {name}", value) for name, value in _flat(comparison.run)]
     return found[:most]

@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from polystance.inference.comparison import Comparison
-from polystance.inference.report import clean
-from polystance.inference.wording import adjective, headline, signed
+from polystance.inference.pagetext import clean
+from polystance.inference.wording import adjective, correction, headline, signed
 from polystance.models.labels import UNCERTAIN
 
 MOST_ROWS = 20
+MOST_OTHER = 8
 FEW_ARTICLES = 12
 _ORDER = ("against", "neutral", "favor", UNCERTAIN)
 
@@ -35,11 +36,12 @@ def summary_text(comparison: Comparison) -> RenderableType:
         Text(
             f"{coverage.compared[a]:,} articles of {adjective(a)} ({a}) and {coverage.compared[b]:,} of "
             f"{adjective(b)} ({b}) outlets. Scores from \N{MINUS SIGN}1 (against) to +1 (favor); "
-            f"gap = {a} minus {b}, uncorrected."
+            f"gap = {a} minus {b}, {correction(comparison)}."
         ),
     ]
     if len(comparison.table):
         parts += ["", _table(comparison), Text("* the 95% interval of the gap leaves out zero", style="dim")]
+        parts += _other_gaps(comparison)
         hidden = len(comparison.table) - MOST_ROWS
         if hidden > 0:
             parts.append(Text(f"and {hidden} more targets in the report", style="dim"))
@@ -61,6 +63,27 @@ def summary_text(comparison: Comparison) -> RenderableType:
     if coverage.failures:
         parts.append(Text(f"Inputs that failed: {coverage.failures:,}; see failures.jsonl.", style="dim"))
     return Group(*parts)
+
+
+def _other_gaps(comparison: Comparison) -> list[RenderableType]:
+    """Gaps corrected by hand labels, and within events, where there are any: a line per target."""
+    parts: list[RenderableType] = []
+    kinds = (
+        ("Corrected by hand labels", comparison.corrected, "labels_{}", "hand labels"),
+        ("Within events that both report", comparison.matched, "articles_{}", "articles"),
+    )
+    for title, table, column, what in kinds:
+        known = table[table["gap"].notna()]
+        if known.empty:
+            continue
+        lines = [
+            f"{row['name']} {_numbers(row['gap'], row['gap_low'], row['gap_high'])}"
+            f"{' *' if row['clear'] else ''} "
+            f"({sum(row[column.format(g)] for g in comparison.groups):,} {what})"
+            for _, row in known.head(MOST_OTHER).iterrows()
+        ]
+        parts += ["", Text(f"{title}: gap [95%]", style="bold"), *(Text(f"  {clean(x)}") for x in lines)]
+    return parts
 
 
 def labels_text(run_folder: Path) -> RenderableType:

@@ -1,4 +1,4 @@
-"""The two tables of a run folder: `articles.parquet` and `stances.parquet`.
+"""The tables of a run folder: `articles.parquet`, `stances.parquet` and, unless left out, `texts.parquet`.
 
 `stances` is tidy: one row per article and target. The schemas are part of the public contract;
 `SCHEMA_VERSION` is written into each file and goes up when a column changes its meaning.
@@ -62,6 +62,15 @@ STANCES: Final = pa.schema(
     metadata=_METADATA,
 )
 
+# Apart from the others, so that labels can be passed on where texts may not.
+TEXTS: Final = pa.schema(
+    [
+        pa.field("article_id", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ],
+    metadata=_METADATA,
+)
+
 
 def articles_table(labels: Iterable[ArticleLabels]) -> pa.Table:
     """One row per article, in the order given."""
@@ -115,3 +124,9 @@ def stances_table(labels: Iterable[ArticleLabels]) -> pa.Table:
                 }
             )
     return pa.Table.from_pylist(rows, schema=STANCES)
+
+
+def texts_table(labels: Iterable[ArticleLabels]) -> pa.Table:
+    """The body of each article, in the order given."""
+    rows = [{"article_id": item.article.id, "text": item.article.text} for item in labels]
+    return pa.Table.from_pylist(rows, schema=TEXTS)

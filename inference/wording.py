@@ -95,6 +95,12 @@ def listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
+def correction(comparison: Comparison) -> str:
+    """How far gaps are corrected by hand labels: "uncorrected", "partly corrected" or "corrected"."""
+    done = comparison.table["correction"] == "corrected"
+    return "uncorrected" if not done.any() else "corrected" if done.all() else "partly corrected"
+
+
 def headline(comparison: Comparison) -> str:
     """The comparison in one sentence, no stronger than its intervals allow."""
     first, second = (adjective(group) for group in comparison.groups)
@@ -145,6 +151,7 @@ def findings(comparison: Comparison, most: int = 5) -> list[str]:
             f"{'each gap' if len(unclear) > 1 else 'the gap'} includes zero. "
             "That is not evidence that the two groups agree."
         )
+    said += _corrected_findings(comparison) + _matched_findings(comparison)
     unknown = table[table["gap_low"].isna()]
     if len(unknown):
         names = [running_name(target) for target in unknown["target"][:6]]
@@ -164,3 +171,39 @@ def findings(comparison: Comparison, most: int = 5) -> list[str]:
             f"{abs(row['difference']) * 100:.0f} points (95% interval {low * 100:.0f} to {high * 100:.0f})."
         )
     return said
+
+
+def _corrected_findings(comparison: Comparison) -> list[str]:
+    """Where hand labels leave a gap standing, and where they don't."""
+    both = comparison.table.merge(comparison.corrected, on=["target", "name"], suffixes=("", "_corrected"))
+    both = both[both["gap_corrected"].notna() & both["clear"]]
+    if both.empty:
+        return []
+    stays = both["clear_corrected"] & (both["gap"] * both["gap_corrected"] > 0)
+    said = []
+    for rows, verdict in ((both[stays], "still there"), (both[~stays], "no longer clear")):
+        if len(rows):
+            told = [
+                f"{running_name(row['target'])} (gap {signed(row['gap_corrected'])}, 95% interval "
+                f"{signed_interval(row['gap_low_corrected'], row['gap_high_corrected'])})"
+                for _, row in rows.head(4).iterrows()
+            ]
+            said.append(f"Corrected by hand labels, the difference is {verdict} on {listed(told)}.")
+    return said
+
+
+def _matched_findings(comparison: Comparison) -> list[str]:
+    """How much of the clearest gap is left among articles about the same events."""
+    table = comparison.table.merge(comparison.matched, on=["target", "name"], suffixes=("", "_matched"))
+    table = table[table["clear"] & table["gap_matched"].notna() & (table["events"] >= 3)]
+    if table.empty:
+        return []
+    row = table.iloc[int(table["gap"].abs().argmax())]
+    events, name = f"Within {row['events']:,} events that both report,", running_name(row["target"])
+    numbers = (
+        f"{signed(row['gap_matched'])} (95% interval "
+        f"{signed_interval(row['gap_low_matched'], row['gap_high_matched'])}, uncorrected)"
+    )
+    if row["clear_matched"] and row["gap"] * row["gap_matched"] > 0:
+        return [f"{events} the gap on {name} is {numbers}: it does not come from a choice of events alone."]
+    return [f"{events} no clear gap on {name} is left: {numbers}."]

@@ -101,6 +101,11 @@ class WindowEncoder:
         """`text` for the tokenizer: what looks like a special token must not become one."""
         return without_surrogates(STRAY_BLANKS.sub("", self._special.sub(r"\g<0> ", text)))
 
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of plain texts, without marks and special tokens."""
+        prepared = [self._plain(to_simplified(text) if self.simplify else text) for text in texts]
+        return [e.ids for e in self.tokenizer.encode_batch(prepared, add_special_tokens=False)]
+
     def sentences(
         self,
         title: str,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from polystance.inference.classifier import StanceClassifier as StanceClassifier
     from polystance.inference.comparison import Comparison as Comparison
     from polystance.inference.comparison import compare as compare
+    from polystance.inference.sampling import draw_sample as draw_sample
+    from polystance.inference.sampling import read_labels as read_labels
     from polystance.models.records import Article as Article
     from polystance.models.records import ArticleLabels as ArticleLabels
     from polystance.models.records import Evidence as Evidence
@@ -30,7 +32,9 @@ _HOMES = {
     "StanceLabel": "polystance.models.records",
     "ToneLabel": "polystance.models.records",
     "compare": "polystance.inference.comparison",
+    "draw_sample": "polystance.inference.sampling",
     "evaluate": "polystance.training.evaluation",
+    "read_labels": "polystance.inference.sampling",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604

@@ -52,6 +52,20 @@ Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 3 if 
 Groups = Annotated[str, typer.Option(help="The two outlet languages to compare, first minus second.")]
 Weight = Annotated[str, typer.Option(help="outlet: every outlet counts the same; article: every article.")]
 Draws = Annotated[int, typer.Option(help="Bootstrap samples.")]
+PeriodOption = Annotated[str, typer.Option("--period", help="Steps of the trend: week or month.")]
+Events = Annotated[
+    bool | None,
+    typer.Option(
+        "--events/--no-events",
+        help="Link articles about the same event. Left out: only up to 100,000 articles.",
+    ),
+]
+Texts = Annotated[
+    bool,
+    typer.Option(
+        "--texts/--no-texts", help="Keep the articles' texts in the run folder; words and events need them."
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -76,13 +90,17 @@ def run(
     groups: Groups = "zh,en",
     weight: Weight = "outlet",
     draws: Draws = 2000,
+    period: PeriodOption = "month",
+    events: Events = None,
+    texts: Texts = True,
     overwrite: Overwrite = False,
     strict: Strict = False,
 ) -> None:
     """Classify articles, compare the two groups of outlets, and write report.html."""
-    result = _classify(inputs, out, target, model, device, min_confidence, column, encoding, overwrite)
+    options = (target, model, device, min_confidence, column, encoding, texts, overwrite)
+    result = _classify(inputs, out, *options)
     try:
-        _report(out, out, groups, None, weight, draws)
+        _report(out, out, groups, None, weight, draws, None, period, events)
     except UsageError as error:
         raise UsageError(f"The labels are in {out}, but can't be compared: {error}") from error
     _finish(result, strict)
@@ -100,11 +118,13 @@ def classify(
     min_confidence: Confidence = 0.0,
     column: Column = None,
     encoding: Encoding = None,
+    texts: Texts = True,
     overwrite: Overwrite = False,
     strict: Strict = False,
 ) -> None:
     """Label articles in batch; a stopped job goes on with the same command."""
-    result = _classify(inputs, out, target, model, device, min_confidence, column, encoding, overwrite)
+    options = (target, model, device, min_confidence, column, encoding, texts, overwrite)
+    result = _classify(inputs, out, *options)
     _finish(result, strict)
 
 
@@ -116,9 +136,52 @@ def compare(
     groups: Groups = "zh,en",
     weight: Weight = "outlet",
     draws: Draws = 2000,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="A sample of `polystance sample`, labelled by hand: gaps are corrected by it."),
+    ] = None,
+    period: PeriodOption = "month",
+    events: Events = None,
 ) -> None:
     """Compare two groups of outlets in a finished run, and write report.html."""
-    _report(run_folder, out, groups, target, weight, draws)
+    _report(run_folder, out, groups, target, weight, draws, labels, period, events)
+
+
+@app.command()
+def sample(
+    run_folder: Annotated[Path, typer.Argument(help="A folder that `polystance classify` or `run` wrote.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A .csv for a spreadsheet, or a .json for Label Studio.")
+    ],
+    n: Annotated[int, typer.Option("-n", help="Rows to label, of an article and a target each.")] = 400,
+    target: Target = None,
+    by_target: Annotated[
+        bool, typer.Option("--by-target", help="As many rows of every target as of any other.")
+    ] = False,
+    groups: Groups = "zh,en",
+    seed: Annotated[int, typer.Option(help="The same seed draws the same rows.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+) -> None:
+    """Draw a random sample of a run for a person to label, so that gaps can be corrected by it."""
+    from polystance.inference.sampling import draw_sample
+
+    if out.suffix.lower() not in (".csv", ".json"):
+        raise UsageError(f"--out {out}: give a name that ends in .csv or .json (for Label Studio).")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} is there already, perhaps with labels. Give another name, or --overwrite.")
+    pair: Any = tuple(g.strip() for g in groups.split(","))
+    drawn = draw_sample(run_folder, n, pair, targets=_targets(target), by_target=by_target, seed=seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix.lower() == ".json":
+        interface = drawn.to_label_studio(out)
+        _say(f"Import {out} into Label Studio with the labelling interface in {interface}.")
+    else:
+        drawn.to_csv(out)
+        _say(f"Fill in the column `label` of {out}: favor, neutral or against.")
+    for row in drawn.strata.to_dict("records"):
+        stratum = ", ".join(filter(None, (row["group"], row["target"])))
+        _say(f"{stratum}: {row['drawn']:,} of {row['rows']:,} rows drawn")
+    _say(f"Then: polystance compare {run_folder} --labels {out} -o report/")
 
 
 @app.command()
@@ -222,6 +285,7 @@ def _classify(
     min_confidence: float,
     column: list[str] | None,
     encoding: str | None,
+    texts: bool,
     overwrite: bool,
 ) -> JobResult:
     # Checked before torch is loaded: a typing error should be answered at once.
@@ -237,7 +301,7 @@ def _classify(
     from polystance.inference.summary import labels_text
 
     classifier = StanceClassifier.from_pretrained(model, device)
-    options = JobOptions(targets, min_confidence, columns, encoding)
+    options = JobOptions(targets, min_confidence, columns, encoding, texts)
     talk = Console(stderr=True)
     with Progress(
         SpinnerColumn(),
@@ -272,7 +336,15 @@ def _finish(result: JobResult, strict: bool) -> None:
 
 
 def _report(
-    run_folder: Path, out: Path, groups: str, target: list[str] | None, weight: str, draws: int
+    run_folder: Path,
+    out: Path,
+    groups: str,
+    target: list[str] | None,
+    weight: str,
+    draws: int,
+    labels: Path | None,
+    period: str,
+    events: bool | None,
 ) -> Comparison:
     from rich.console import Console
 
@@ -280,8 +352,11 @@ def _report(
     from polystance.inference.summary import summary_text
 
     pair: Any = tuple(g.strip() for g in groups.split(","))
-    kind: Any = weight
-    comparison = compare_groups(run_folder, pair, targets=_targets(target), weight=kind, draws=draws)
+    # Checked by `compare`, whose messages say what is allowed.
+    checked: Any = {"weight": weight, "period": period}
+    comparison = compare_groups(
+        run_folder, pair, targets=_targets(target), draws=draws, labels=labels, events=events, **checked
+    )
     out.mkdir(parents=True, exist_ok=True)
     comparison.to_html(out / "report.html")
     comparison.to_json(out / "comparison.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import struct
@@ -34,7 +35,7 @@ def png() -> bytes:
 
 def test_version_and_help() -> None:
     assert polystance("--version").stdout.startswith("polystance 0.")
-    for command in ("run", "classify", "compare", "explain", "train", "evaluate"):
+    for command in ("run", "classify", "compare", "sample", "explain", "train", "evaluate"):
         result = polystance(command, "--help")
         assert result.returncode == 0
         assert "Usage" in result.stdout
@@ -119,3 +120,39 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
     result = polystance("classify", "-", "-o", tmp_path / "out", stdin=json.dumps({"text": ZH}) + "\n")
     assert result.returncode == 0, result.stderr
     assert pq.read_table(tmp_path / "out" / "stances.parquet").num_rows == 2
+
+
+def test_a_sample_is_drawn_labelled_and_corrects_the_gaps(tmp_path: Path) -> None:
+    news = tmp_path / "news.jsonl"
+    texts = {"zh": ZH, "en": "Washington praised Beijing. China kept its word."}
+    rows = [
+        {"id": f"{language}{outlet}{i}", "text": text, "outlet": f"{language} {outlet}",
+         "outlet_language": language, "date": "2025-06-01"}
+        for language, text in texts.items() for outlet in ("one", "two") for i in range(8)
+    ]  # fmt: skip
+    news.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    out, sample = tmp_path / "out", tmp_path / "sample.csv"
+    assert polystance("classify", news, "-o", out).returncode == 0
+    drawn = polystance("sample", out, "-n", "48", "-o", sample)
+    assert drawn.returncode == 0, drawn.stderr
+    assert "24 of" in drawn.stderr
+    again = polystance("sample", out, "-o", sample)
+    assert again.returncode == 1
+    assert "--overwrite" in again.stderr
+    empty = polystance("compare", out, "-o", tmp_path / "r", "--labels", sample)
+    assert empty.returncode == 1
+    assert "no label yet" in empty.stderr
+    with sample.open(encoding="utf-8-sig", newline="") as lines:
+        table = list(csv.DictReader(lines))
+    with sample.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.DictWriter(target, list(table[0]))
+        writer.writeheader()
+        writer.writerows({**row, "label": "neutral"} for row in table)
+    compared = polystance("compare", out, "-o", tmp_path / "r", "--labels", sample, "--draws", "200")
+    assert compared.returncode == 0, compared.stderr
+    assert "corrected" in compared.stdout
+    written = {path.name for path in (tmp_path / "r").iterdir()}
+    assert {"report.html", "comparison.corrected.csv", "comparison.matched.csv"} <= written
+    wrong = polystance("sample", out, "-o", tmp_path / "x.xlsx")
+    assert wrong.returncode == 1
+    assert ".csv or .json" in wrong.stderr

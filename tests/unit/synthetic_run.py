@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from polystance.inference.tables import articles_table, stances_table
+from polystance.inference.tables import articles_table, stances_table, texts_table
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.models.records import Article, ArticleLabels, Evidence, StanceLabel, ToneLabel
 
@@ -204,6 +204,7 @@ def write_run(folder: Path, labels: Sequence[ArticleLabels]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(articles_table(labels), folder / "articles.parquet")
     pq.write_table(stances_table(labels), folder / "stances.parquet")
+    pq.write_table(texts_table(labels), folder / "texts.parquet")
     run = {
         "polystance": "0.1.0",
         "checkpoint": {"name": "polystance-small", "digest": "sha256:0f3c"},

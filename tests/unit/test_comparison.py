@@ -118,7 +118,10 @@ def test_intervals_cover_the_truth(outlets: tuple[int, int], weight: estimates.W
 def test_labels_and_run_folder_give_the_same_numbers(full: Comparison, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run[1]", synthetic_labels())
     other = compare(folder, draws=500)
-    for part in ("table", "outlets", "tones", "frames", "months", "evidence"):
+    for part in (
+        "table", "matched", "outlets", "tones", "frames", "target_frames", "trend", "words", "events",
+        "evidence",
+    ):  # fmt: skip
         pd.testing.assert_frame_equal(getattr(full, part), getattr(other, part), check_exact=True)
     assert other.coverage.failures == 1
     assert full.coverage.failures is None
@@ -157,16 +160,44 @@ def test_leanings_of_the_synthetic_press_are_found(full: Comparison) -> None:
     )
 
 
-def test_tones_frames_outlets_and_months(full: Comparison) -> None:
+def test_tones_frames_outlets_and_trend(full: Comparison) -> None:
     assert full.tones[["share_zh", "share_en"]].sum().tolist() == pytest.approx([1, 1])
     assert full.frames["frame"].tolist() == list(FRAMES)
     security = full.frames.set_index("frame").loc["security_and_defense"]
     assert security["difference"] == pytest.approx(security["share_zh"] - security["share_en"])
     assert security["difference_high"] < 0
     assert full.outlets["articles"].sum() == full.table[["articles_zh", "articles_en"]].to_numpy().sum()
-    assert sorted(full.months["month"].unique()) == [f"2025-{month:02d}" for month in range(4, 11)]
-    us = full.months[(full.months["target"] == "US") & (full.months["group"] == "zh")]
+    assert sorted(full.trend["period"].unique()) == [f"2025-{month:02d}" for month in range(4, 11)]
+    us = full.trend[(full.trend["target"] == "US") & (full.trend["group"] == "zh")]
     assert us["articles"].sum() == full.table.set_index("target").loc["US", "articles_zh"]
+    assert (us["mean_low"] < us["mean"]).all()
+    assert (us["mean"] < us["mean_high"]).all()
+
+
+def test_weeks_begin_on_monday() -> None:
+    labels = [
+        labelled(i, f"o{i % 2}", ("zh", "en")[i % 2], [stance("US", 0.1)], published=day)
+        for i, day in enumerate(
+            ["2025-06-01", "2025-06-02", "2025-06-08T23:00:00Z", "2025-06-09", "2025-06", "no date"]
+        )
+    ]
+    trend = compare(labels, targets=["US"], period="week").trend
+    assert trend["period"].tolist() == ["2025-05-26", "2025-06-02", "2025-06-02", "2025-06-09"]
+    with pytest.raises(UsageError, match="period"):
+        compare(labels, period="day")  # type: ignore[arg-type]
+
+
+def test_frames_per_target_are_of_the_articles_about_it() -> None:
+    labels = [
+        labelled(0, "a", "zh", [stance("US", 0.1)], frames=("economic",)),
+        labelled(1, "a", "zh", [stance("US", 0.1)]),
+        labelled(2, "a", "zh", [stance("CN", 0.1)], frames=("political",)),
+        labelled(3, "b", "en", [stance("US", 0.1)], frames=("economic",)),
+    ]
+    found = compare(labels, targets=["US", "CN"]).target_frames.set_index(["target", "frame"])
+    assert found.loc[("US", "economic"), ["share_zh", "share_en"]].tolist() == [0.5, 1.0]
+    assert ("US", "political") not in found.index
+    assert found.loc[("CN", "political"), "share_zh"] == 1.0
 
 
 def test_frame_shares_by_hand() -> None:
@@ -182,7 +213,7 @@ def test_frame_shares_by_hand() -> None:
         1 / 3
     )
     assert found.tones.set_index("tone").loc["negative", "share_zh"] == pytest.approx(0.5)
-    assert found.months.empty
+    assert found.trend.empty
 
 
 def test_uncertain_rows_count_with_their_score_and_have_a_share() -> None:
@@ -298,7 +329,7 @@ def test_no_stances_at_all() -> None:
     labels = [labelled(0, "a", "zh", []), labelled(1, "b", "en", [])]
     found = compare(labels)
     assert found.table.empty
-    assert found.months.empty
+    assert found.trend.empty
     assert len(found.tones) == 3
     assert "No target has enough articles" in headline(found)
     with pytest.raises(UsageError, match="Targets there are: none"):
@@ -344,7 +375,7 @@ def test_files_hold_the_same_numbers(full: Comparison, tmp_path: Path) -> None:
     assert [row["gap"] for row in loaded["table"]] == full.table["gap"].tolist()
     assert loaded["coverage"]["compared"] == {"zh": 168, "en": 168}
     written = full.to_csv(tmp_path / "c.csv")
-    assert [path.name for path in written][:2] == ["c.csv", "c.outlets.csv"]
+    assert [path.name for path in written][:2] == ["c.csv", "c.corrected.csv"]
     assert pd.read_csv(tmp_path / "c.csv")["gap"].tolist() == pytest.approx(full.table["gap"].tolist())
     full.to_markdown(tmp_path / "c.md")
     text = (tmp_path / "c.md").read_text(encoding="utf-8")
