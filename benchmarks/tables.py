@@ -212,8 +212,8 @@ def linking(result: dict[str, Any]) -> str:
 
 
 _MAKERS: Final = (
-    stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, coverage, speed, retrieval,
-    linking,
+    stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, coverage, speed,
+    retrieval, linking,
 )  # fmt: skip
 MAKERS: Final = {maker.__name__: maker for maker in _MAKERS}
 

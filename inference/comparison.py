@@ -19,7 +19,6 @@ import pandas as pd
 from polystance.errors import UsageError
 from polystance.inference.correction import FEWEST_LABELS
 from polystance.inference.estimates import Weight
-from polystance.inference.events import link_events
 from polystance.inference.evidence import telling_sentences
 from polystance.inference.gaps import (
     CORRECTED,
@@ -37,7 +36,6 @@ from polystance.inference.shares import frame_shares, target_frame_shares, tone_
 from polystance.inference.trend import trend_of
 from polystance.inference.wording import adjective, listed
 from polystance.inference.words import marking_words
-from polystance.models.checkpoint import load_checkpoint
 
 MOST_LINKED: Final = 100_000  # articles; above, events are linked on request only
 
@@ -226,6 +224,10 @@ def _matched(
             why = ""
         found = matched_gaps(none, [], settings), event_table(articles, none, settings)
         return *found, (why,) if why else ()
+    # torch and the checkpoint are loaded for this only: a comparison without events starts at once.
+    from polystance.inference.events import link_events
+    from polystance.models.checkpoint import load_checkpoint
+
     texts = observations.texts()
     about = scores.groupby("article_id")["target"].agg(frozenset)
     texts["targets"] = [about.get(key, frozenset()) for key in texts["article_id"]]

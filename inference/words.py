@@ -11,12 +11,12 @@ import calendar
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import rjieba
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from polystance.inference.observations import Observations
 from polystance.models.mentions import default_finder, find_literal
@@ -44,10 +44,15 @@ _CHINESE_STOP: Final = """
 向来 多个 她们 如此 对此 尤其 开始 很多 成为 才能 报道 日前 时候 更加 最后 最近 本报 本次 来自 根据 正在
 此外 此前 此次 每个 然后 特别 直接 称为 等等 继续 能够 至今 记者 该国 让人
 """.split()  # noqa: SIM905 - a list of two hundred strings is hard to read
-_DATES: Final = (word.lower() for word in (*calendar.day_name, *calendar.month_name))
-_STOP: Final = frozenset(
-    (*_CHINESE_STOP, *ENGLISH_STOP_WORDS, *_DATES, "said", "says", "say", "year", "years", "new")
-)
+_REPORTING: Final = ("said", "says", "say", "year", "years", "new")
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # a second to import
+
+    dates = (word.lower() for word in (*calendar.day_name, *calendar.month_name))
+    return frozenset((*_CHINESE_STOP, *ENGLISH_STOP_WORDS, *_REPORTING, *dates))
 
 
 def log_odds(first: np.ndarray, second: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -71,7 +76,7 @@ def words_of(sentence: str, language: str) -> list[str]:
     else:
         found = [w.replace("’", "'").removesuffix("'s") for w in _WORD.findall(sentence.lower())]
         found = [w for w in found if len(w) > 2]
-    return [w for w in found if w not in _STOP]
+    return [w for w in found if w not in _stop_words()]
 
 
 def marking_words(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from polystance.errors import DataError
 from polystance.models.labels import STANCES, TONES
@@ -21,8 +21,6 @@ from polystance.models.mentions import default_finder, find_literal
 from polystance.models.records import Mention
 from polystance.seeds import resource
 from polystance.training.passages import Passage, read_documents
-
-ANNOTATIONS: Final = Path(str(files("polystance.training") / "annotations"))  # made for this project
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +166,11 @@ def read_grouped(folder: Path, split: str) -> Iterator[Example]:
     yield from _grouped(read_rows(folder, split), "doc_id")
 
 
+def _annotations() -> Path:
+    """Labels that were made for this project."""
+    return Path(str(files("polystance.training") / "annotations"))
+
+
 def read_annotations(folder: Path, split: str) -> Iterator[Example]:
     """Labels that ship in `training/annotations`, on passages of the corpora beside the labelled sets.
 
@@ -175,7 +178,7 @@ def read_annotations(folder: Path, split: str) -> Iterator[Example]:
     party's. Raises DataError if a corpus is missing, or has another text in that place.
     """
     wanted: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for row in read_rows(ANNOTATIONS, split):
+    for row in read_rows(_annotations(), split):
         wanted[row["lang"], row["corpus"]][row["document"]].append(row)
     for (language, corpus), by_document in wanted.items():
         for document in read_documents(folder.parent.parent, language, corpus):
@@ -215,7 +218,7 @@ def read_contrasts(folder: Path, split: str) -> Iterator[Example]:
 
     Written for training, in the manner of contrast sets (Gardner et al. 2020). `folder` is not read.
     """
-    for row in read_rows(ANNOTATIONS, f"contrasts-{split}"):
+    for row in read_rows(_annotations(), f"contrasts-{split}"):
         _, text_mentions = find_mentions("", row["text"], targets=row["stance"])
         yield Example(
             id=row["id"],

@@ -95,7 +95,7 @@ def test_another_corpus_is_told(annotated: Path, change: dict[str, str], message
 
 
 def shipped() -> list[Path]:
-    return sorted(Path(str(files("polystance.training") / "annotations")).glob("*.jsonl.gz"))
+    return sorted(Path(str(files("polystance.training") / "annotations")).glob("round-*.jsonl.gz"))
 
 
 @pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)

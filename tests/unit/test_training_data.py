@@ -124,7 +124,7 @@ def test_gzipped_rows(tmp_path: Path) -> None:
     assert list(read_rows(tmp_path, "train")) == [{"text": "港口"}]
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", sorted(READERS.keys() - {"contrasts"}))  # these ship
 def test_a_missing_folder_says_where_to_look(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=rf"train\.jsonl.*{name}.*folder"):
         read_examples(tmp_path, name, "train")
