@@ -26,7 +26,7 @@ from polystance.models.sentences import split_sentences
 from polystance.models.targets import is_country
 
 PER_CELL: Final = 12
-MOST_ARTICLES: Final = 20_000  # of each group, drawn at random: words settle long before
+MOST_ARTICLES: Final = 4_000  # of each group, drawn at random: words settle long before
 COLUMNS: Final = ("target", "group", "word", "z", "count", "articles", "share", "background_share")
 _PRIOR: Final = 500.0  # words that the prior counts for, as in the paper
 _LEAST: Final = 3  # times, and articles, that a word must occur
