@@ -5,7 +5,7 @@ same if their embeddings are close. The encoder that ships has Chinese and Engli
 embeddings having started from translation probabilities, so "magnets" and 磁铁 meet without a dictionary; and
 rare words, which tell one event from the next, keep their weight, which the mean of a long text would lose.
 Likeness is taken in standard deviations above that of random pairs of the same two languages, less a penalty
-for days apart; average-linkage clustering of what is left gives the events.
+for the number of articles that are as near in time; average-linkage clustering of the rest gives the events.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class EventOptions:
     Attributes:
         days: Articles further apart are never linked directly.
         threshold: Least mean score of an event's articles with each other.
-        day_penalty: Score lost per unit of log(1 + days apart).
+        crowd_penalty: Score lost per unit of log(1 + articles that lie as near in time, on average): among
+            thousands a day some are alike by chance, among a few a week hardly any.
         rarity: Power of the inverse document frequency.
         closeness: Least cosine of two tokens that count as partly the same, and `sharpness` its power.
         tokens: Tokens read of each article, headline included; news puts first what it is about.
@@ -51,7 +52,7 @@ class EventOptions:
 
     days: int = 14
     threshold: float = 0.0
-    day_penalty: float = 1.0
+    crowd_penalty: float = 1.0
     rarity: float = 1.5
     closeness: float = 0.5
     sharpness: float = 4.0
@@ -249,11 +250,12 @@ def _links(
 
     `has`: as `_holdings` gives it.
     """
+    rate = _rate(days)
     for start in range(0, len(days), block):
         rows = np.arange(start, min(start + block, len(days)))
         stop = int(np.searchsorted(days, days[rows[-1]] + options.days, side="right"))
         columns = np.arange(start, stop)
-        scores = _timed(likeness.scores(rows, columns), days[rows], days[columns], options)
+        scores = _timed(likeness.scores(rows, columns), days[rows], days[columns], rate, options)
         shared = (has[rows] @ has[columns].T).toarray() > 0
         near = days[columns][None, :] - days[rows][:, None] <= options.days
         i, j = np.nonzero((scores >= options.threshold) & shared & near & (columns[None, :] > rows[:, None]))
@@ -271,7 +273,7 @@ def _nearest_links(
             f"More than {options.exact:,} articles lie within {2 * options.days} days: linking them needs an "
             "index. Install polystance[events], or compare without events."
         ) from error
-    vectors = likeness.centroids()
+    vectors, rate = likeness.centroids(), _rate(days)
     for start in np.arange(days[0], days[-1] + 1, options.days):
         # Slabs overlap, so that every pair that is near enough lies in one of them.
         slab = np.flatnonzero((days >= start) & (days < start + 2 * options.days))
@@ -285,16 +287,23 @@ def _nearest_links(
             rows, columns = np.minimum(rows, columns), np.maximum(rows, columns)
             rows, columns = np.unique(np.stack([rows, columns])[:, rows < columns], axis=1)
             scores = likeness.scores_of_pairs(rows, columns)
-            scores -= options.day_penalty * np.log1p(days[columns] - days[rows])
+            scores -= options.crowd_penalty * np.log1p(rate * (2 * (days[columns] - days[rows]) + 1))
             shared = np.asarray(has[rows].multiply(has[columns]).sum(axis=1)).ravel() > 0
             near = days[columns] - days[rows] <= options.days
             good = (scores >= options.threshold) & shared & near
             yield rows[good], columns[good], scores[good]
 
 
-def _timed(scores: FloatArray, first: FloatArray, second: FloatArray, options: EventOptions) -> FloatArray:
+def _rate(days: FloatArray) -> float:
+    """Articles a day, on average."""
+    return float(len(days) / (days.max() - days.min() + 1))
+
+
+def _timed(
+    scores: FloatArray, first: FloatArray, second: FloatArray, rate: float, options: EventOptions
+) -> FloatArray:
     apart = np.abs(first[:, None] - second[None, :])
-    return np.asarray(scores - options.day_penalty * np.log1p(apart))
+    return np.asarray(scores - options.crowd_penalty * np.log1p(rate * (2 * apart + 1)))
 
 
 def _parts(
@@ -325,7 +334,7 @@ def _average_linkage(
 ) -> npt.NDArray[np.int64]:
     if len(part) == 1:
         return np.zeros(1, dtype=np.int64)
-    scores = _timed(likeness.scores(part, part), days[part], days[part], options)
+    scores = _timed(likeness.scores(part, part), days[part], days[part], _rate(days), options)
     top = float(scores.max())
     distances = top - (scores + scores.T) / 2
     np.fill_diagonal(distances, 0.0)
