@@ -266,15 +266,11 @@ def _caveats(
     found = [_correction_caveat(table, hand, settings)]
     if hand is not None:
         for group in settings.groups:
-            scarce = [
-                f"{row['name']} ({row[f'labels_{group}']})"
-                for _, row in corrected.iterrows()
-                if row[f"labels_{group}"] < FEWEST_LABELS
-            ]
+            scarce = _under(corrected, f"labels_{group}", FEWEST_LABELS)
             if scarce:
                 found.append(
                     f"Fewer than {FEWEST_LABELS} hand labels in {adjective(group)} outlets, so not "
-                    f"corrected: {', '.join(scarce)}."
+                    f"corrected: {scarce}."
                 )
         if hand.unlabelled:
             found.append(
@@ -288,15 +284,10 @@ def _caveats(
         )
     for group in settings.groups:
         for what, few in (("outlets", FEW_OUTLETS), ("articles", FEW_ARTICLES)):
-            thin = [
-                f"{row['name']} ({row[f'{what}_{group}']})"
-                for _, row in table.iterrows()
-                if row[f"{what}_{group}"] < few
-            ]
+            thin = _under(table, f"{what}_{group}", few)
             if thin:
                 found.append(
-                    f"Fewer than {few} {adjective(group)} {what}, so little can be concluded: "
-                    f"{', '.join(thin)}."
+                    f"Fewer than {few} {adjective(group)} {what}, so little can be concluded: {thin}."
                 )
     if coverage.unknown_outlet:
         found.append(
@@ -306,6 +297,11 @@ def _caveats(
     if table.empty:
         found.append("No target has enough articles in both groups; name targets or lower min_articles.")
     return tuple(found)
+
+
+def _under(table: pd.DataFrame, column: str, few: int) -> str:
+    """Targets with fewer than `few` in a column, with how many: "Germany (3), Vietnam (4)"."""
+    return ", ".join(f"{row['name']} ({row[column]})" for _, row in table.iterrows() if row[column] < few)
 
 
 def _correction_caveat(table: pd.DataFrame, hand: SampleLabels | None, settings: Settings) -> str:

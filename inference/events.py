@@ -129,9 +129,12 @@ class Likeness:
 
     def scores_of_pairs(self, rows: IntArray, columns: IntArray) -> FloatArray:
         """(pairs,) likeness of each row with the column beside it."""
-        cosines = np.asarray(self.spread[rows].multiply(self.weights[columns]).sum(axis=1)).ravel()
         one, two = self.language[rows], self.language[columns]
+        cosines = self._cosines_of_pairs(rows, columns)
         return np.asarray((cosines - self.mean[one, two]) / self.deviation[one, two])
+
+    def _cosines_of_pairs(self, rows: IntArray, columns: IntArray) -> FloatArray:
+        return np.asarray(self.spread[rows].multiply(self.weights[columns]).sum(axis=1)).ravel()
 
     def centroids(self) -> npt.NDArray[np.float32]:
         """(texts, width) weighted means of the token embeddings, less that of each language; unit length.
@@ -155,7 +158,7 @@ class Likeness:
                 i, j = rng.choice(one, most), rng.choice(two, most)
             i, j = i[i != j], j[i != j]
             if len(i) > 1:
-                cosines = np.asarray(self.spread[i].multiply(self.weights[j]).sum(axis=1)).ravel()
+                cosines = self._cosines_of_pairs(i, j)
                 mean[a, b] = mean[b, a] = cosines.mean()
                 deviation[a, b] = deviation[b, a] = max(float(cosines.std()), 1e-6)
         return mean, deviation
@@ -287,7 +290,7 @@ def _nearest_links(
             rows, columns = np.minimum(rows, columns), np.maximum(rows, columns)
             rows, columns = np.unique(np.stack([rows, columns])[:, rows < columns], axis=1)
             scores = likeness.scores_of_pairs(rows, columns)
-            scores -= options.crowd_penalty * np.log1p(rate * (2 * (days[columns] - days[rows]) + 1))
+            scores -= _penalty(days[columns] - days[rows], rate, options)
             shared = np.asarray(has[rows].multiply(has[columns]).sum(axis=1)).ravel() > 0
             near = days[columns] - days[rows] <= options.days
             good = (scores >= options.threshold) & shared & near
@@ -302,8 +305,12 @@ def _rate(days: FloatArray) -> float:
 def _timed(
     scores: FloatArray, first: FloatArray, second: FloatArray, rate: float, options: EventOptions
 ) -> FloatArray:
-    apart = np.abs(first[:, None] - second[None, :])
-    return np.asarray(scores - options.crowd_penalty * np.log1p(rate * (2 * apart + 1)))
+    return np.asarray(scores - _penalty(np.abs(first[:, None] - second[None, :]), rate, options))
+
+
+def _penalty(apart: FloatArray, rate: float, options: EventOptions) -> FloatArray:
+    """For the articles that lie, on average, within as many days as `apart` before and after."""
+    return np.asarray(options.crowd_penalty * np.log1p(rate * (2 * apart + 1)))
 
 
 def _parts(

@@ -58,7 +58,7 @@ class Coverage:
         other_languages: Articles of outlets in languages outside of the groups, by language.
         unknown_language: Articles whose outlet's language isn't known.
         unknown_outlet: Articles in the groups with no outlet; per group they count as one outlet.
-        undated: Articles in the groups without a usable date; they are left out of the months only.
+        undated: Articles in the groups without a usable date; they are left out of the trend and of events.
         unmentioned: Rows of an article and a country that it never names; left out.
         left_out: Targets with too few articles, as (target, articles of each group).
         failures: Lines of failures.jsonl; None if there is no such file.
