@@ -1,11 +1,12 @@
-"""What the last fine-tuning owes to its parts: dev scores with one part of the mix changed at a time.
+"""What the fine-tuning owes to its parts: dev scores with one part of the mix changed at a time.
 
-    python -m benchmarks.mixes DATA START --out benchmarks/results/mixes.json
+    python -m benchmarks.mixes DATA WORK --out benchmarks/results/mixes.json
 
-Every arm goes on from the same weights, START (a checkpoint folder, such as that of an earlier stage), for
-the same number of steps of the recipe's last stage; the average of its weights is scored once, at the end,
-on the development split of country-news. The arms with a part of the annotations are the learning curve.
-An arm that is in the file already is not run again.
+Every arm starts from the bilingual encoder of the recipe (WORK as `polystance train --work` leaves it; made
+if it isn't there), and is trained for the same number of steps as the recipe's first teacher is, on that
+teacher's data. The average of its weights is scored once, at the end, on the development split of
+country-news. The arms with a part of the annotations are the learning curve. An arm that is in the file
+already is not run again.
 """
 
 from __future__ import annotations
@@ -20,20 +21,19 @@ from random import Random
 from typing import Any, Final
 
 import numpy as np
-import torch
-from transformers import AutoModelForTokenClassification
 
-from polystance.models.checkpoint import load_checkpoint
+from polystance.models.checkpoint import make_encoder
 from polystance.models.labels import STANCES
-from polystance.training.examples import Example, read_examples
+from polystance.training.examples import Example
 from polystance.training.finetuning import finetune
 from polystance.training.metrics import macro_f1, scored
-from polystance.training.pipeline import load_mix
+from polystance.training.pipeline import Run, token_classifier
 from polystance.training.prediction import predict_windows
 from polystance.training.recipe import DataConfig, Stage, load_recipe
 from polystance.training.scores import passage_scores, stance_arrays
 
 RECIPE: Final = Path(__file__).parents[1] / "training" / "recipes" / "polystance-mini.toml"
+STAGE: Final = "teacher-1"
 NEWS: Final = ("country-news", "annotations")  # labelled by our codebook
 Mix = Sequence[tuple[Example, float]]
 
@@ -71,21 +71,19 @@ ARMS: Final[Mapping[str, Arm]] = {
 
 
 class Bench:
-    """What the arms share: the stage, its data and where they start."""
+    """What the arms share: the stage, its data and the encoder they start from."""
 
-    def __init__(self, data: Path, start: Path, steps: int) -> None:
-        self.data, self.start = data, start
-        recipe = load_recipe(RECIPE)
-        self.dev = read_examples(data / "data", recipe.dev, "dev")
-        labelled = [stage for stage in recipe.stages if stage.unlabelled is None]
-        options = replace(labelled[-1].finetuning, steps=steps, evaluate_every=steps)
-        self.stage = replace(labelled[-1], finetuning=options)
+    def __init__(self, run: Run, steps: int) -> None:
+        self.recipe_run = run
+        self.dev = run.read(run.recipe.dev, "dev")
+        stage = next(stage for stage in run.recipe.stages if stage.name == STAGE)
+        self.stage = replace(stage, finetuning=replace(stage.finetuning, steps=steps, evaluate_every=steps))
         self._parts: dict[DataConfig, Mix] = {}
 
     def _part(self, config: DataConfig, share: float) -> Mix:
         if config not in self._parts:
             stage = Stage(self.stage.name, (config,), self.stage.finetuning)
-            self._parts[config] = load_mix(stage, self.data, self.dev)
+            self._parts[config] = self.recipe_run.mix(stage)
         mix = self._parts[config]
         documents = sorted({example.document for example, _ in mix})
         kept = set(Random(self.stage.finetuning.seed).sample(documents, round(share * len(documents))))
@@ -99,8 +97,8 @@ class Bench:
             news += len({example.id for example, _ in found if "~" not in example.id}) * (part.name in NEWS)
             mix += found
         config = replace(self.stage.finetuning, **arm.finetuning)
-        encoder = load_checkpoint(self.start).encoder
-        model = AutoModelForTokenClassification.from_pretrained(self.start, dtype=torch.float32)
+        model, tokenizer = token_classifier(self.recipe_run.encoder(), config.seed)
+        encoder = make_encoder(tokenizer)
         finetune(model, encoder, mix, self.dev, work, config)
         predictions = predict_windows(model, encoder, self.dev)
         gold, logits, languages, documents = stance_arrays(self.dev, predictions)
@@ -139,13 +137,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
-    parser.add_argument("start", type=Path)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--steps", type=int, default=1_000)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/mixes.json"))
     parser.add_argument("--arm", choices=list(ARMS), action="append", help="Only this one; may be repeated.")
     options = parser.parse_args()
     results = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
-    bench = Bench(options.data, options.start, options.steps)
+    bench = Bench(Run(load_recipe(RECIPE), options.data, options.work), options.steps)
     first = next(iter(ARMS))
     for name in dict.fromkeys([first, *(options.arm or ARMS)]):
         if name in results:

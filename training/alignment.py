@@ -4,7 +4,8 @@ The teacher is the untouched English encoder; the student has the bilingual voca
 the student's mean-pooled vector of the Chinese sentence is pulled to the teacher's vector of the
 English one (Reimers and Gurevych 2020), by cosine and by a contrastive loss against the teacher's
 vectors of other sentences; a share of English sentences goes through the student too, so that it
-stays where the teacher is. The teacher's vectors are computed once.
+stays where the teacher is. The teacher's vectors are computed once. Beside it, if the recipe says so, the
+student guesses masked tokens of unlabelled news (`training.masking`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from transformers import AutoModel, BertConfig, BertModel
 
 from polystance.models.forward import pad
 from polystance.training.corpora import Pair, clean, read_pairs, sample_texts
+from polystance.training.masking import MaskedHead, MaskedNews, pack_blocks
 from polystance.training.vocabulary import (
     SPECIALS,
     VocabularyConfig,
@@ -55,6 +57,8 @@ class AlignmentConfig:
         english_share: English sentences per Chinese sentence that the student sees.
         contrast: Weight of the contrastive loss; `temperature` its temperature, `negatives` how many
             other sentences' vectors it is set against.
+        masked_tokens: Tokens of unlabelled news in a step, in which the student guesses masked ones; 0 for
+            none. `masked_weight` is the weight of that loss, `block` the tokens of a piece of news.
         save_every: Steps between checkpoints of the student, from which a stopped run goes on.
     """
 
@@ -70,6 +74,9 @@ class AlignmentConfig:
     contrast: float = 0.3
     temperature: float = 0.05
     negatives: int = 2_048
+    masked_tokens: int = 0
+    masked_weight: float = 0.2
+    block: int = 128
     save_every: int = 250
     seed: int = 1
 
@@ -188,10 +195,16 @@ def training_rows(
 
 
 def align(
-    folder: Path, teacher_path: Path, out: Path, vocabulary: VocabularyConfig, config: AlignmentConfig
+    folder: Path,
+    teacher_path: Path,
+    out: Path,
+    vocabulary: VocabularyConfig,
+    config: AlignmentConfig,
+    news: Iterable[str] = (),
 ) -> Path:
     """Build, align and save the bilingual encoder into `out`; goes on where a stopped run left off.
 
+    `news`: texts of both languages in random order, for `masked_tokens`.
     Writes `config.json`, `model.safetensors`, `tokenizer.json` and `alignment.json` (figures).
     """
     torch.manual_seed(config.seed)
@@ -238,7 +251,12 @@ def align(
     )
     torch.save(targets, cache)
     del teacher
-    train(student, Pairs(zh_rows, en_rows, targets), config, report, out / "resume.pt")
+    masked = (
+        MaskedNews(pack_blocks(news, tokenizer, config.block), config.masked_tokens)
+        if config.masked_tokens
+        else None
+    )
+    train(student, Pairs(zh_rows, en_rows, targets.to(device)), config, report, out / "resume.pt", masked)
     report(config.steps)
     cache.unlink()
     return out
@@ -260,10 +278,10 @@ def _loss(
     ids, mask = (x.to(device) for x in pad([pairs.zh[i] for i in batch]))
     chosen = rng.permutation(len(batch))[: max(1, round(config.english_share * len(batch)))]
     en_ids, en_mask = (x.to(device) for x in pad([pairs.en[batch[i]] for i in chosen]))
-    gold = pairs.targets[list(batch)].to(device)
+    gold = pairs.targets[list(batch)]
     zh = mean_pool(student(ids, mask).last_hidden_state, mask)  # (b, width)
     en = mean_pool(student(en_ids, en_mask).last_hidden_state, en_mask)
-    others = pairs.targets[rng.integers(0, len(pairs.targets), config.negatives)].to(device)
+    others = pairs.targets[rng.integers(0, len(pairs.targets), config.negatives).tolist()]
     logits = zh @ torch.cat([gold, others]).T / config.temperature  # (b, b + negatives)
     # The same sentence drawn as its own negative must not be pushed away.
     same = torch.cat(
@@ -276,10 +294,11 @@ def _loss(
 
 
 def _optimizer(
-    student: BertModel, config: AlignmentConfig
+    student: BertModel, head: MaskedHead, config: AlignmentConfig
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
     table = [p for n, p in student.named_parameters() if "word_embeddings" in n]
     layers = [p for n, p in student.named_parameters() if "word_embeddings" not in n]
+    layers += head.parameters()
     optimizer = torch.optim.AdamW(
         [
             {"params": layers, "lr": config.learning_rate, "weight_decay": 0.01},
@@ -296,12 +315,21 @@ def _optimizer(
 
 
 def train(
-    student: BertModel, pairs: Pairs, config: AlignmentConfig, report: Callable[[int], None], resume: Path
+    student: BertModel,
+    pairs: Pairs,
+    config: AlignmentConfig,
+    report: Callable[[int], None],
+    resume: Path,
+    masked: MaskedNews | None = None,
 ) -> None:
     """Train in place; `resume` holds the state every `save_every` steps, and is deleted at the end."""
     rng = np.random.default_rng(config.seed)
-    optimizer, scheduler = _optimizer(student, config)
-    parts: dict[str, Any] = {"student": student, "optimizer": optimizer, "scheduler": scheduler}
+    head = MaskedHead(student).to(student.device)
+    optimizer, scheduler = _optimizer(student, head, config)
+    parts: dict[str, Any] = {
+        "student": student, "head": head, "optimizer": optimizer, "scheduler": scheduler,
+    }  # fmt: skip
+    half = student.device.type == "cuda"  # a CPU's bfloat16 is slower than its float32
     lengths = np.array([len(row) for row in pairs.zh])
     batches: list[list[int]] = []
     step, started = 0, time.monotonic()
@@ -318,7 +346,10 @@ def train(
                 (lengths + rng.uniform(0, 4, len(lengths))).tolist(), config.batch_tokens
             )
             rng.shuffle(batches)
-        loss = _loss(student, pairs, batches.pop(), rng, config)
+        with torch.autocast(student.device.type, torch.bfloat16, enabled=half):
+            loss = _loss(student, pairs, batches.pop(), rng, config)
+            if masked:
+                loss = loss + config.masked_weight * masked.loss(student, head, rng)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)

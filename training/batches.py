@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from polystance.models.encoding import Sentence, WindowEncoder
 from polystance.models.forward import pad
@@ -72,12 +72,20 @@ class ExampleDataset(Dataset[dict[str, Any]]):
             for sentences, e in zip(self.sentences, examples, strict=True)
         ]
         self._rng = np.random.default_rng(seed)
+        self._seeded: int | None = None
+
+    def _generator(self) -> np.random.Generator:
+        """Random numbers; in a process of a data loader its own ones, new in each epoch."""
+        worker = get_worker_info()
+        if worker is not None and worker.seed != self._seeded:
+            self._rng, self._seeded = np.random.default_rng(worker.seed), worker.seed
+        return self._rng
 
     def __len__(self) -> int:
         return len(self.examples)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        example, rng = self.examples[index], self._rng
+        example, rng = self.examples[index], self._generator()
         targets = [str(t) for t in rng.permutation(list(example.stances))[:MAX_TARGETS_PER_PASS]]
         if len(targets) > 1 and rng.random() < self.subset:
             targets = targets[: rng.integers(1, len(targets))]

@@ -269,7 +269,9 @@ def finetune(
         bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
         remove_unused_columns=False,
         report_to=[],
-        dataloader_num_workers=0,
+        # A GPU would wait for its batches; on a CPU further processes only take its cores away.
+        dataloader_num_workers=2 if torch.cuda.is_available() else 0,
+        logging_nan_inf_filter=False,  # it makes the GPU wait at each step
         disable_tqdm=True,
     )
     trainer = StanceTrainer(

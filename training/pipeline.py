@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import random
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import AddedToken, Tokenizer
@@ -19,59 +21,144 @@ from polystance.models.encoding import WindowEncoder
 from polystance.models.labels import MARKERS, OUTPUTS
 from polystance.training.alignment import align
 from polystance.training.augmentation import exchange_countries
+from polystance.training.corpora import sample_texts
 from polystance.training.examples import Example, read_examples
 from polystance.training.finetuning import finetune
 from polystance.training.fitting import fit_settings
 from polystance.training.overlap import HeldOut
-from polystance.training.recipe import Recipe, Stage
+from polystance.training.recipe import ENCODER, Recipe, Stage
 from polystance.training.selftraining import SelfTrainingConfig, draw_passages, label_passages
 
 log = logging.getLogger(__name__)
 
 
 def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
-    """Train the checkpoint of a recipe.
+    """Train the checkpoint of a recipe into `out`; arguments as those of `Run`."""
+    run = Run(recipe, data, work)
+    # All data before any work: what is missing shows at once.
+    mixes = [run.mix(stage) for stage in recipe.stages]
+    run.read(recipe.dev, "articles_dev")
+    for stage, mix in zip(recipe.stages, mixes, strict=True):
+        run.finetune(stage, mix)
+    return run.finish(out)
+
+
+class Run:
+    """The steps of a recipe, each of which is not done again if its result lies in `work`.
 
     Args:
         data: Folder with `data/` (labelled sets) and, for a recipe with a teacher, `corpora/`.
-        out: Where the checkpoint goes.
         work: Intermediate states; keep it and run again to go on after a stop.
     """
-    work.mkdir(parents=True, exist_ok=True)
-    # All data before any work: what is missing shows at once.
-    dev = read_examples(data / "data", recipe.dev, "dev")
-    mixes = [load_mix(stage, data, dev) for stage in recipe.stages]
-    articles = read_examples(data / "data", recipe.dev, "articles_dev")
-    source = _encoder_folder(recipe, data, work)
-    simplify = recipe.teacher is not None or _simplifies(Path(source))
-    model, tokenizer = token_classifier(source, recipe.stages[0].finetuning.seed)
-    encoder = make_encoder(tokenizer, simplify=simplify)
-    for stage, mix in zip(recipe.stages, mixes, strict=True):
-        folder = work / stage.name
-        if not (folder / "best").exists():
-            more = (
-                _self_labelled(stage.unlabelled, stage.finetuning.seed, recipe, data, work, encoder)
-                if stage.unlabelled
-                else []
-            )
-            history = finetune(model, encoder, mix + more, dev, folder, stage.finetuning)
-            (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
-        model = AutoModelForTokenClassification.from_pretrained(folder / "best", dtype=torch.float32)
-    settings = Settings(name=recipe.name, window_tokens=recipe.window_tokens, simplify=simplify)
-    save_checkpoint(model, tokenizer, settings, out)
-    settings = fit_settings(out, dev, articles)
-    (out / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
-    return out
 
+    def __init__(self, recipe: Recipe, data: Path, work: Path) -> None:
+        self.recipe, self.data, self.work = recipe, data, work
+        self._examples: dict[tuple[str, str], Sequence[Example]] = {}
+        work.mkdir(parents=True, exist_ok=True)
 
-def _encoder_folder(recipe: Recipe, data: Path, work: Path) -> str | Path:
-    if recipe.encoder:
-        return recipe.encoder
-    folder = work / "encoder"
-    if not (folder / "done").exists():
-        align(data, teacher_folder(str(recipe.teacher)), folder, recipe.vocabulary, recipe.alignment)
-        (folder / "done").touch()
-    return folder
+    def read(self, name: str, split: str) -> Sequence[Example]:
+        """Examples of a data set, read once."""
+        if (name, split) not in self._examples:
+            self._examples[name, split] = read_examples(self.data / "data", name, split)
+        return self._examples[name, split]
+
+    def mix(self, stage: Stage) -> list[tuple[Example, float]]:
+        """Training mix of a stage, with the weight of each example; nothing of the dev split is in it."""
+        rng = random.Random(stage.finetuning.seed)
+        held = {key for e in self.read(self.recipe.dev, "dev") for key in (e.document, e.text)}
+        train: list[tuple[Example, float]] = []
+        for part in stage.data:
+            examples = self.read(part.name, part.split)
+            kept = [e for e in examples if e.document not in held and e.text not in held]
+            left_out = len(examples) - len(kept)
+            log.info("%s: %d texts, %d left out as they are in dev", part.name, len(kept), left_out)
+            if part.neutral < 1:
+                kept = [
+                    e for e in kept if set(e.stances.values()) != {"neutral"} or rng.random() < part.neutral
+                ]
+            rng.shuffle(kept)
+            kept = kept[: part.limit or None]
+            kept += [exchange_countries(e, rng) for e in kept if rng.random() < part.exchange]
+            train += [(e, part.weight) for e in kept] * part.repeat
+        return train
+
+    def encoder(self) -> str | Path:
+        """The encoder that the first stage starts from: the recipe's, or the English one made bilingual."""
+        recipe = self.recipe
+        if recipe.encoder:
+            return recipe.encoder
+        folder = self.work / ENCODER
+        if not (folder / "done").exists():
+            teacher = teacher_folder(str(recipe.teacher))
+            news = self._news() if recipe.alignment.masked_tokens else ()
+            align(self.data, teacher, folder, recipe.vocabulary, recipe.alignment, news)
+            (folder / "done").touch()
+        return folder
+
+    def finetune(self, stage: Stage, mix: Sequence[tuple[Example, float]]) -> None:
+        """One fine-tuning; `work/STAGE/best` gets its weights.
+
+        Stages that don't go on from each other may run at once, each in a process of its own.
+        """
+        folder = self.work / stage.name
+        if (folder / "best").exists():
+            return
+        model, tokenizer = token_classifier(self.encoder(), stage.finetuning.seed)
+        encoder = make_encoder(tokenizer, simplify=self._simplifies())
+        before = self.recipe.start_of(stage)
+        if before != ENCODER:
+            model = self.weights(before)
+        if stage.unlabelled:
+            mix = [*mix, *self._self_labelled(stage.unlabelled, stage.finetuning.seed, encoder)]
+        history = finetune(model, encoder, mix, self.read(self.recipe.dev, "dev"), folder, stage.finetuning)
+        (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+
+    def finish(self, out: Path) -> Path:
+        """The checkpoint: the last stage's weights, and what is fitted on held-out labels, into `out`."""
+        recipe = self.recipe
+        _, tokenizer = token_classifier(self.encoder(), 0)
+        settings = Settings(name=recipe.name, window_tokens=recipe.window_tokens, simplify=self._simplifies())
+        save_checkpoint(self.weights(recipe.stages[-1].name), tokenizer, settings, out)
+        settings = fit_settings(out, self.read(recipe.dev, "dev"), self.read(recipe.dev, "articles_dev"))
+        (out / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
+        return out
+
+    def weights(self, stage: str) -> PreTrainedModel:
+        """A model with the best weights of a stage."""
+        folder = self.work / stage / "best"
+        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(folder, dtype=torch.float32)
+        return model
+
+    def _simplifies(self) -> bool:
+        """Whether the vocabulary has simplified characters only, as ours has."""
+        path = Path(self.encoder()) / SETTINGS_FILE
+        if self.recipe.teacher or not path.is_file():
+            return self.recipe.teacher is not None
+        return Settings.from_json(path.read_text(encoding="utf-8"), path).simplify
+
+    def _held_out(self) -> HeldOut:
+        """Everything by which the checkpoint is chosen, fitted or measured."""
+        splits = ("dev", "test", "articles_dev")
+        examples = (e for split in splits for e in self.read(self.recipe.dev, split))
+        return HeldOut(text for e in examples for text in (e.title, e.text))
+
+    def _news(self) -> list[str]:
+        """All unlabelled news, in random order, without what is held out."""
+        held = self._held_out()
+        texts = [text for language in ("zh", "en") for text in sample_texts(self.data, language, sys.maxsize)]
+        texts = [text for text in texts if text not in held]
+        random.Random(self.recipe.alignment.seed).shuffle(texts)
+        return texts
+
+    def _self_labelled(
+        self, config: SelfTrainingConfig, seed: int, encoder: WindowEncoder
+    ) -> list[tuple[Example, float]]:
+        """Passages labelled by the teachers of a stage, with their weight in the loss."""
+        rng = random.Random(seed)
+        passages = draw_passages(self.data, config, self._held_out(), rng)
+        device: Any = "cuda" if torch.cuda.is_available() else "cpu"
+        teachers = [self.weights(name).to(device) for name in config.teachers]
+        return [(e, config.weight) for e in label_passages(teachers, encoder, passages, config, rng)]
 
 
 def teacher_folder(teacher: str) -> Path:
@@ -85,51 +172,6 @@ def teacher_folder(teacher: str) -> Path:
             "(it is needed for training only), or name another folder as `teacher` in the recipe."
         )
     return Path(spec.origin).parent / "model"
-
-
-def load_mix(stage: Stage, data: Path, dev: Sequence[Example]) -> list[tuple[Example, float]]:
-    """The training mix of a stage with the weight of each example. No document of `dev` is in it."""
-    rng = random.Random(stage.finetuning.seed)
-    held = {example.document for example in dev} | {example.text for example in dev}
-    train: list[tuple[Example, float]] = []
-    for part in stage.data:
-        examples = read_examples(data / "data", part.name, part.split)
-        kept = [e for e in examples if e.document not in held and e.text not in held]
-        log.info(
-            "%s: %d texts, %d left out as they are in dev", part.name, len(kept), len(examples) - len(kept)
-        )
-        if part.neutral < 1:
-            kept = [e for e in kept if set(e.stances.values()) != {"neutral"} or rng.random() < part.neutral]
-        rng.shuffle(kept)
-        kept = kept[: part.limit or None]
-        kept += [exchange_countries(e, rng) for e in kept if rng.random() < part.exchange]
-        train += [(e, part.weight) for e in kept] * part.repeat
-    return train
-
-
-def _self_labelled(
-    config: SelfTrainingConfig, seed: int, recipe: Recipe, data: Path, work: Path, encoder: WindowEncoder
-) -> list[tuple[Example, float]]:
-    """Passages labelled by the teachers of a stage, with their weight in the loss."""
-    rng = random.Random(seed)
-    held = HeldOut(
-        text
-        for split in ("dev", "test", "articles_dev")
-        for example in read_examples(data / "data", recipe.dev, split)
-        for text in (example.title, example.text)
-    )
-    passages = draw_passages(data, config, held, rng)
-    teachers = [
-        AutoModelForTokenClassification.from_pretrained(work / name / "best", dtype=torch.float32)
-        for name in config.teachers
-    ]
-    return [(e, config.weight) for e in label_passages(teachers, encoder, passages, config, rng)]
-
-
-def _simplifies(source: Path) -> bool:
-    """Whether an encoder is a polystance checkpoint whose vocabulary has simplified characters only."""
-    path = source / SETTINGS_FILE
-    return path.is_file() and Settings.from_json(path.read_text(encoding="utf-8"), path).simplify
 
 
 def token_classifier(source: str | Path, seed: int) -> tuple[PreTrainedModel, Tokenizer]:

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from polystance.errors import DataError, UsageError
 from polystance.training.alignment import AlignmentConfig
@@ -44,10 +44,11 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class Stage:
-    """One fine-tuning, which goes on from the weights of the stage before it.
+    """One fine-tuning.
 
     Attributes:
         name: Of the folder that keeps its states.
+        start: Stage whose weights it goes on from, or "encoder" for none; empty for the stage before it.
         data: The mix.
         finetuning: Options.
         unlabelled: News that the models of earlier stages label for this one; None for none.
@@ -57,6 +58,10 @@ class Stage:
     data: tuple[DataConfig, ...]
     finetuning: FinetuningConfig = field(default_factory=FinetuningConfig)
     unlabelled: SelfTrainingConfig | None = None
+    start: str = ""
+
+
+ENCODER: Final = "encoder"
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,11 @@ class Recipe:
     window_tokens: int = 256
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     alignment: AlignmentConfig = field(default_factory=lambda: AlignmentConfig(corpora=()))
+
+    def start_of(self, stage: Stage) -> str:
+        """Name of the stage whose weights a stage goes on from, or "encoder"."""
+        number = self.stages.index(stage)
+        return stage.start or (self.stages[number - 1].name if number else ENCODER)
 
 
 def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -119,11 +129,11 @@ def load_recipe(path: Path) -> Recipe:
     if not names or len(set(names)) < len(names):
         raise UsageError(f"{path}: give one or more [[stage]], each with a name of its own; found {names}.")
     for number, stage in enumerate(recipe.stages):
-        unknown = set(stage.unlabelled.teachers if stage.unlabelled else ()) - set(names[:number])
-        if unknown:
+        named = {*(stage.unlabelled.teachers if stage.unlabelled else ()), stage.start} - {"", ENCODER}
+        if unknown := sorted(named - set(names[:number])):
             raise UsageError(
-                f"{path}: the teachers {sorted(unknown)} of stage {stage.name!r} are no stages before it; "
-                f"those are {names[:number]}."
+                f"{path}: stage {stage.name!r} names {unknown} as its teachers or its start, which are no "
+                f"stages before it; those are {names[:number]}."
             )
     for row in (row for stage in recipe.stages for row in stage.data):
         if re.search(r"(?<![a-z])test", row.split.lower()):
@@ -136,7 +146,7 @@ def load_recipe(path: Path) -> Recipe:
 def _stage(table: dict[str, Any], path: str) -> Stage:
     where = f"{path}, [[stage]] {table.get('name', 'without a name')}"
     data = tuple(_build(DataConfig, row, f"{where}, [[stage.data]]") for row in table.pop("data", []))
-    parts: dict[str, Any] = {"name": table.pop("name")} if "name" in table else {}
+    parts: dict[str, Any] = {key: table.pop(key) for key in ("name", "start") if key in table}
     if unlabelled := table.pop("unlabelled", None):
         parts["unlabelled"] = _build(SelfTrainingConfig, unlabelled, f"{where}, [stage.unlabelled]")
     parts["finetuning"] = _build(FinetuningConfig, table, where)

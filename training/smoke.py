@@ -32,6 +32,7 @@ from polystance.training.finetuning import FinetuningConfig
 from polystance.training.pipeline import run_recipe
 from polystance.training.recipe import DataConfig, Recipe, Stage
 from polystance.training.results import FOLDER, on_seeds, write
+from polystance.training.selftraining import SelfTrainingConfig
 from polystance.training.vocabulary import SPECIALS, VocabularyConfig
 
 _DEV: Final = ("e03", "e08", "e13", "e18")
@@ -52,19 +53,28 @@ def run_smoke(out: Path) -> Path:
 
 
 def recipe(teacher: Path) -> Recipe:
-    """Two stages of a few steps each after a few steps of alignment."""
+    """A few steps of everything: alignment with masked news, two teachers, and a student of theirs."""
     tuning = FinetuningConfig(steps=12, batch_size=8, evaluate_every=6, max_tokens=96, subset=0.2)
+    corpora = dict.fromkeys(("zh", "en"), ("seeds",))
+    taught = SelfTrainingConfig(("first", "second"), corpora, passages=20, confidence=0.34, neutral=1.0)
     return Recipe(
         name="smoke",
         teacher=str(teacher),
         window_tokens=96,
         vocabulary=VocabularyConfig(english=1_500, characters=1_500, words=800),
         alignment=AlignmentConfig(
-            corpora=("names",), dictionaries=(), held_out=("titles",), steps=8, negatives=32
+            corpora=("names",),
+            dictionaries=(),
+            held_out=("titles",),
+            steps=8,
+            negatives=32,
+            masked_tokens=256,
+            block=32,
         ),
         stages=(
             Stage("first", (DataConfig("country-news"),), tuning),
             Stage("second", (DataConfig("country-news", neutral=0.5, exchange=0.5),), tuning),
+            Stage("student", (DataConfig("country-news"),), tuning, taught, start="first"),
         ),
     )
 

@@ -19,9 +19,8 @@ from polystance.inference.classifier import StanceClassifier
 from polystance.models.checkpoint import Checkpoint, load_checkpoint
 from polystance.models.labels import MARKERS, OUTPUTS
 from polystance.training import finetuning
-from polystance.training.examples import read_examples
 from polystance.training.finetuning import FinetuningConfig
-from polystance.training.pipeline import load_mix, run_recipe, token_classifier
+from polystance.training.pipeline import Run, run_recipe, token_classifier
 from polystance.training.recipe import DataConfig, Recipe, Stage, load_recipe
 from tests.unit.tiny import CHINESE, ENGLISH, tiny_config, write_jsonl
 
@@ -148,15 +147,18 @@ def tiny_recipe(encoder: str | None = "unused", **options: Any) -> Recipe:
         ({"exchange": 1.0, "repeat": 2}, 20),
     ],
 )
-def test_the_mix_leaves_out_what_is_in_dev(data: Path, options: dict[str, Any], texts: int) -> None:
-    (stage,) = tiny_recipe(**options, weight=0.25).stages
-    dev = read_examples(data / "data", "country-news", "dev")
-    train = load_mix(stage, data, dev)
+def test_the_mix_leaves_out_what_is_in_dev(
+    data: Path, tmp_path: Path, options: dict[str, Any], texts: int
+) -> None:
+    recipe = tiny_recipe(**options, weight=0.25)
+    run = Run(recipe, data, tmp_path / "work")
+    dev = run.read("country-news", "dev")
+    train = run.mix(recipe.stages[0])
     assert len(train) == texts
     assert {weight for _, weight in train} == {0.25}
     assert {e.text for e, _ in train}.isdisjoint({e.text for e in dev})
     assert {e.document for e, _ in train}.isdisjoint({e.document for e in dev})
-    assert load_mix(stage, data, dev) == train
+    assert Run(recipe, data, tmp_path / "work").mix(recipe.stages[0]) == train
 
 
 @pytest.fixture
@@ -241,6 +243,31 @@ def test_a_stage_goes_on_from_the_one_before_and_keeps_the_script(
         one.model.state_dict().items(), both.model.state_dict().values(), strict=True
     ):
         torch.testing.assert_close(first, second, atol=2e-3, rtol=0, msg=name)
+
+
+def test_a_stage_may_start_from_an_earlier_one_or_from_the_encoder(
+    data: Path, encoder_folder: str, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(encoder_folder)
+    (first,) = recipe.stages
+    barely = replace(first.finetuning, learning_rate=1e-12, average=0.0, evaluate_every=4)
+    forked = replace(
+        recipe,
+        stages=(
+            first,
+            Stage("between", first.data, replace(first.finetuning, seed=9)),
+            Stage("sibling", first.data, barely, start="news"),
+            Stage("anew", first.data, barely, start="encoder"),
+        ),
+    )
+    work = tmp_path / "work"
+    run_recipe(forked, data, tmp_path / "out", work)
+    run = Run(forked, data, work)
+    untrained, _ = token_classifier(encoder_folder, barely.seed)
+    for name, model in (("sibling", run.weights("news")), ("anew", untrained)):
+        found = run.weights(name).state_dict()
+        for key, value in model.state_dict().items():
+            torch.testing.assert_close(found[key], value, atol=1e-4, rtol=0)
 
 
 def test_runs_are_reproducible(data: Path, encoder_folder: str, tmp_path: Path) -> None:
