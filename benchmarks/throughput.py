@@ -20,14 +20,14 @@ from typing import Any, Final
 
 import torch
 
-from polystance.inference.classifier import StanceClassifier, as_article
+from polystance.inference.classifier import ArticleLike, StanceClassifier, as_article
 from polystance.models.forward import forward
 from polystance.training.corpora import sample_texts
 
 _CHARS: Final = 12_000_000  # read of each language, of which the articles are drawn
 
 
-def measure(classifier: StanceClassifier, articles: Sequence[str], rounds: int = 3) -> dict[str, Any]:
+def measure(classifier: StanceClassifier, articles: Sequence[ArticleLike], rounds: int = 3) -> dict[str, Any]:
     """Figures of one classifier on some articles; times are the shortest of `rounds`."""
     model = classifier.checkpoint.model
     device = model.device

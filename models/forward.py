@@ -25,10 +25,20 @@ def default_batch_tokens(device: torch.device) -> int:
     return GPU_BATCH_TOKENS if device.type == "cuda" else CPU_BATCH_TOKENS
 
 
-def pad(rows: Sequence[Sequence[int]], pad_id: int = 0) -> tuple[Tensor, Tensor]:
-    """Token ids and attention mask, both (rows, longest row) int64."""
+def length_multiple(device: torch.device) -> int:
+    """What the length of a batch is rounded up to.
+
+    A GPU's libraries choose their kernels anew for each shape they have not seen, which takes them far longer
+    than a step, so there the shapes must be few.
+    """
+    return 16 if device.type == "cuda" else 1
+
+
+def pad(rows: Sequence[Sequence[int]], pad_id: int = 0, multiple: int = 1) -> tuple[Tensor, Tensor]:
+    """Token ids and attention mask, both (rows, longest row rounded up to a `multiple`) int64."""
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    mask = np.arange(lengths.max()) < lengths[:, None]
+    width = -(-int(lengths.max()) // multiple) * multiple
+    mask = np.arange(width) < lengths[:, None]
     ids = np.full(mask.shape, pad_id, np.int64)
     ids[mask] = np.fromiter(chain.from_iterable(rows), np.int64, lengths.sum())
     return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
@@ -44,15 +54,15 @@ def forward(
     """
     model.eval()  # type: ignore[no-untyped-call]
     budget = batch_tokens or default_batch_tokens(model.device)
-    pad_id = int(model.config.pad_token_id or 0)
+    pad_id, multiple = int(model.config.pad_token_id or 0), length_multiple(model.device)
     order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids), reverse=True)
     results: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(windows)
     start = 0
     while start < len(order):
-        longest = len(windows[order[start]].ids)
+        longest = -(-len(windows[order[start]].ids) // multiple) * multiple
         batch = order[start : start + max(1, budget // longest)]
         start += len(batch)
-        ids, mask = pad([windows[index].ids for index in batch], pad_id)
+        ids, mask = pad([windows[index].ids for index in batch], pad_id, multiple)
         output = model(ids.to(model.device), attention_mask=mask.to(model.device))
         logits = output.logits.float().cpu().numpy()
         for row, index in enumerate(batch):

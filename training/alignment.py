@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModel, BertConfig, BertModel
 
-from polystance.models.forward import pad
+from polystance.models.forward import length_multiple, pad
 from polystance.training.corpora import Pair, clean, read_pairs, sample_texts
 from polystance.training.masking import MaskedHead, MaskedNews, pack_blocks
 from polystance.training.vocabulary import (
@@ -275,9 +275,10 @@ def _loss(
     student: BertModel, pairs: Pairs, batch: Sequence[int], rng: np.random.Generator, config: AlignmentConfig
 ) -> Tensor:
     device = student.device
-    ids, mask = (x.to(device) for x in pad([pairs.zh[i] for i in batch]))
+    multiple = length_multiple(device)
+    ids, mask = (x.to(device) for x in pad([pairs.zh[i] for i in batch], _PAD, multiple))
     chosen = rng.permutation(len(batch))[: max(1, round(config.english_share * len(batch)))]
-    en_ids, en_mask = (x.to(device) for x in pad([pairs.en[batch[i]] for i in chosen]))
+    en_ids, en_mask = (x.to(device) for x in pad([pairs.en[batch[i]] for i in chosen], _PAD, multiple))
     gold = pairs.targets[list(batch)]
     zh = mean_pool(student(ids, mask).last_hidden_state, mask)  # (b, width)
     en = mean_pool(student(en_ids, en_mask).last_hidden_state, en_mask)
@@ -330,7 +331,7 @@ def train(
         "student": student, "head": head, "optimizer": optimizer, "scheduler": scheduler,
     }  # fmt: skip
     half = student.device.type == "cuda"  # a CPU's bfloat16 is slower than its float32
-    lengths = np.array([len(row) for row in pairs.zh])
+    lengths, multiple = np.array([len(row) for row in pairs.zh]), length_multiple(student.device)
     batches: list[list[int]] = []
     step, started = 0, time.monotonic()
     if resume.exists():
@@ -342,9 +343,10 @@ def train(
     student.train()
     while step < config.steps:
         if not batches:
-            batches = length_batches(
-                (lengths + rng.uniform(0, 4, len(lengths))).tolist(), config.batch_tokens
-            )
+            order = rng.permutation(len(lengths))
+            padded = np.ceil((lengths[order] + rng.uniform(0, 4, len(lengths))) / multiple) * multiple
+            found = length_batches(padded.tolist(), config.batch_tokens)
+            batches = [order[batch].tolist() for batch in found]
             rng.shuffle(batches)
         with torch.autocast(student.device.type, torch.bfloat16, enabled=half):
             loss = _loss(student, pairs, batches.pop(), rng, config)

@@ -111,15 +111,15 @@ class ExampleDataset(Dataset[dict[str, Any]]):
         }
 
 
-def collate(items: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-    """A padded batch of b items, n tokens and t targets in all.
+def collate(items: Sequence[Mapping[str, Any]], multiple: int = 1) -> dict[str, Tensor]:
+    """A padded batch of b items, n tokens (a `multiple`) and t targets in all.
 
     input_ids, attention_mask: (b, n) int64. header: (t, 2) row and position of each target's marker;
     stance: (t, 3) probability of each class; weight: (t,).
     mentions: (m, 3) row, position, index of the target among the t.
     tone: (b,) class or -100. frames: (b, 14) in {0, 1}, or -1 where not labelled.
     """
-    ids, mask = pad([item["input_ids"] for item in items])
+    ids, mask = pad([item["input_ids"] for item in items], multiple=multiple)
     header: list[tuple[int, int]] = []
     stance: list[Sequence[float]] = []
     weight: list[float] = []

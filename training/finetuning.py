@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from polystance.models.encoding import WindowEncoder
+from polystance.models.forward import length_multiple
 from polystance.models.labels import FRAME_SLICE, STANCE_SLICE, STANCES, TONE_SLICE
 from polystance.training.batches import IGNORE, ExampleDataset, collate
 from polystance.training.examples import Example
@@ -139,7 +141,8 @@ class StanceTrainer(Trainer):
     def __init__(
         self, config: FinetuningConfig, encoder: WindowEncoder, dev: Sequence[Example], **kwargs: Any
     ) -> None:
-        super().__init__(data_collator=collate, **kwargs)
+        multiple = length_multiple(kwargs["args"].device)
+        super().__init__(data_collator=partial(collate, multiple=multiple), **kwargs)
         self.options = config
         self.encoder = encoder
         self.dev = dev

@@ -48,7 +48,12 @@ def mask_tokens(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """What the model reads, and where it has to say which token stood there; both (blocks, length)."""
     read = blocks.astype(np.int64)
-    asked = (rng.random(read.shape) < _SHARE) & (read >= _FIRST_WORD)
+    # The same number in each block, so that the shapes of a GPU's work stay the same.
+    drawn = np.where(read >= _FIRST_WORD, rng.random(read.shape), 2.0)
+    count = round(_SHARE * read.shape[1])
+    asked = np.zeros(read.shape, bool)
+    np.put_along_axis(asked, np.argpartition(drawn, count, axis=1)[:, :count], True, axis=1)
+    asked &= drawn < 2
     fate = rng.random(read.shape)
     read[asked & (fate < 0.8)] = _MASK
     other = asked & (fate >= 0.9)
