@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from tokenizers import AddedToken, Tokenizer
@@ -30,6 +30,9 @@ from polystance.training.recipe import ENCODER, Recipe, Stage
 from polystance.training.selftraining import SelfTrainingConfig, draw_passages, label_passages
 
 log = logging.getLogger(__name__)
+_SCORES: Final = tuple(
+    f"eval_{name}" for name in ("stance_f1", "stance_f1_zh", "stance_f1_en", "tone_f1", "frames_f1")
+)
 
 
 def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
@@ -121,7 +124,24 @@ class Run:
         save_checkpoint(self.weights(recipe.stages[-1].name), tokenizer, settings, out)
         settings = fit_settings(out, self.read(recipe.dev, "dev"), self.read(recipe.dev, "articles_dev"))
         (out / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
+        path = out / "results" / "training.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(self.history(), indent=1) + "\n", encoding="utf-8")
         return out
+
+    def history(self) -> dict[str, Any]:
+        """How the encoder and the stages fared: scores on held-out pairs and on dev, by step."""
+        path = self.work / ENCODER / "alignment.json"
+        alignment = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        stages = {}
+        for stage in self.recipe.stages:
+            rows = json.loads((self.work / stage.name / "history.json").read_text(encoding="utf-8"))
+            stages[stage.name] = [
+                {key.removeprefix("eval_"): row[key] for key in ("step", *_SCORES)}
+                for row in rows
+                if "eval_stance_f1" in row
+            ]
+        return {"alignment": alignment, "stages": stages}
 
     def weights(self, stage: str) -> PreTrainedModel:
         """A model with the best weights of a stage."""
