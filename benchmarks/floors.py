@@ -13,6 +13,9 @@ import argparse
 import hashlib
 import json
 import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +23,11 @@ import numpy as np
 
 from polystance import Article, StanceClassifier
 from polystance.models.labels import FRAMES, STANCES, TONES
+from polystance.models.records import ArticleLabels
 from polystance.seeds import resource
-from polystance.training.examples import read_seeds
+from polystance.training import robustness
+from polystance.training.examples import Example, read_seeds
 from polystance.training.metrics import macro_f1, micro_f1
-from polystance.training.results import on_seeds
 
 FLOORS: Final = Path(__file__).parents[1] / "tests" / "floors.json"
 CORPUS: Final = ("labels.jsonl", "probes.jsonl", "swaps.jsonl")
@@ -41,12 +45,7 @@ def digest() -> str:
 def measure(classifier: StanceClassifier) -> dict[str, float]:
     """Every score from 0 to 1, higher is better."""
     examples = read_seeds()
-    labels = [
-        classifier.classify(
-            Article(e.id, e.text, title=e.title, language=e.language), targets=list(e.stances)
-        )[0]
-        for e in examples
-    ]
+    labels = _labels(classifier, examples)
     scores = {}
     for language in ("zh", "en"):
         chosen = [(e, item) for e, item in zip(examples, labels, strict=True) if e.language == language]
@@ -61,13 +60,28 @@ def measure(classifier: StanceClassifier) -> dict[str, float]:
         marked = np.array([[f in (e.frames or ()) for f in FRAMES] for e, _ in chosen])
         found = np.array([[f in item.frames for f in FRAMES] for _, item in chosen])
         scores[f"frames micro-F1, {language}"] = micro_f1(marked, found)
-    figures = on_seeds(classifier.checkpoint)
-    for name, probe in figures["probes"].items():
-        scores[f"{name}, right"] = probe["right"].value
-    scores["swaps, unchanged"] = 1 - figures["swaps"]["all"]["changed"].value
-    for name in ("one_target_a_pass", "other_order", "traditional"):
-        scores[f"{name}, same"] = figures["seeds"][name].value
+    checkpoint = classifier.checkpoint
+    for kind, language in product(("negation", "sarcasm", "metonym"), ("zh", "en")):
+        right, _ = robustness.probes(checkpoint, kind, language)
+        scores[f"{kind}_{language}, right"] = right.value
+    changed, _ = robustness.swaps(checkpoint)
+    scores["swaps, unchanged"] = 1 - changed.value
+    for check in (robustness.one_target_a_pass, robustness.other_order, robustness.traditional):
+        scores[f"{check.__name__}, same"] = check(checkpoint, examples).value
     return {name: round(value, 4) for name, value in scores.items()}
+
+
+def _labels(classifier: StanceClassifier, examples: Sequence[Example]) -> list[ArticleLabels]:
+    """Of each example for its own targets; those with the same targets go through the model together."""
+    together: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for number, example in enumerate(examples):
+        together[tuple(example.stances)].append(number)
+    found: dict[int, ArticleLabels] = {}
+    for targets, numbers in together.items():
+        chosen = (examples[number] for number in numbers)
+        articles = [Article(e.id, e.text, title=e.title, language=e.language) for e in chosen]
+        found.update(zip(numbers, classifier.classify(articles, targets=targets), strict=True))
+    return [found[number] for number in range(len(examples))]
 
 
 def main() -> None:

@@ -165,6 +165,47 @@ def mixes(result: dict[str, Any]) -> str:
     return table(header, rows)
 
 
+def stages(result: dict[str, Any]) -> str:
+    """`Run.history`: dev scores at the last evaluation of each stage."""
+    names = ("stance_f1", "stance_f1_zh", "stance_f1_en", "tone_f1", "frames_f1")
+    rows = [
+        [name, f"{last['step']:,}", *(f"{100 * last[key]:.1f}" for key in names)]
+        for name, evaluations in result["stages"].items()
+        for last in evaluations[-1:]
+    ]
+    return table(["stage", "steps", "stance", "zh", "en", "tone", "frames"], rows)
+
+
+def masking(result: dict[str, Any]) -> str:
+    """The encoder with and without masked news beside its alignment, and the first stage from each."""
+    rows = []
+    for name, arm in result.items():
+        last = arm["transfer"][-1]
+        scores = (last[key] for key in ("stance_f1", "stance_f1_zh", "stance_f1_en", "tone_f1", "frames_f1"))
+        shares = (arm[key] for key in ("zh_en", "en_zh"))
+        rows.append([name, f"{arm['steps']:,}", *(f"{100 * x:.1f}" for x in (*shares, *scores))])
+    header = ["", "steps", "zh to en", "en to zh", "stance after transfer", "zh", "en", "tone", "frames"]
+    return table(header, rows)
+
+
+def throughput(result: list[dict[str, Any]]) -> str:
+    """`benchmarks.throughput`, a row per run."""
+    rows = [
+        [
+            f"{run['device']}, {run['dtype']}", f"{run['batch_tokens']:,}",
+            f"{run['articles_per_second']:,.0f}", f"{run['tokens_per_second']:,}",
+            f"{run['forward_tokens_per_second']:,}", f"{100 * run['share_of_matrix_rate']:.0f}%",
+            f"{run['peak_gpu_mib']:,} MiB" if run["peak_gpu_mib"] else "",
+        ]
+        for run in result
+    ]  # fmt: skip
+    header = [
+        "", "tokens of a batch", "articles/s", "tokens/s", "tokens/s, forward pass alone",
+        "of the matrix rate", "GPU memory",
+    ]  # fmt: skip
+    return table(header, rows)
+
+
 def coverage(result: list[dict[str, Any]]) -> str:
     """`benchmarks.coverage`: what the raw and the corrected intervals hold."""
     rows = [
@@ -212,8 +253,8 @@ def linking(result: dict[str, Any]) -> str:
 
 
 _MAKERS: Final = (
-    stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, coverage, speed,
-    retrieval, linking,
+    stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, stages, masking,
+    throughput, coverage, speed, retrieval, linking,
 )  # fmt: skip
 MAKERS: Final = {maker.__name__: maker for maker in _MAKERS}
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from polystance.errors import UsageError
+from polystance.inference.prefetch import prefetch
 from polystance.inference.sources.outlets import OutletRegistry
 from polystance.inference.sources.texts import detect_language, language_code
 from polystance.models.checkpoint import Checkpoint, load_checkpoint
@@ -30,6 +31,7 @@ Targets = Literal["auto"] | Sequence[str]
 _FIELDS = tuple(f.name for f in fields(Article))
 MAX_FRAMES = 3
 TITLE_HANDICAP = 1.0  # logits
+_FIRST_CHUNK = 16  # articles
 
 
 @dataclass(slots=True)
@@ -110,16 +112,24 @@ class StanceClassifier:
     def classify_stream(
         self, articles: Iterable[ArticleLike], targets: Targets = "auto", *, min_confidence: float = 0.0
     ) -> Iterator[ArticleLabels]:
-        """As `classify`, for any number of articles: reads `batch_articles` ahead, keeps no more."""
+        """As `classify`, for any number of articles: reads a few times `batch_articles` ahead, keeps no more.
+
+        The first chunks are small, so that the first labels come soon.
+        """
         if not 0.0 <= min_confidence <= 1.0:
             raise UsageError(f"min_confidence is {min_confidence}; it must lie from 0 to 1.")
         chosen = None if targets == "auto" else _parse(targets)
         numbered = (as_article(article, number) for number, article in enumerate(articles, 1))
-        while chunk := list(islice(numbered, self.batch_articles)):
-            jobs = self._prepare(chunk, chosen)
+        for jobs in prefetch(self._prepare(chunk, chosen) for chunk in self._chunks(numbered)):
             self._run(jobs)
             for job in jobs:
                 yield self._label(job, min_confidence)
+
+    def _chunks(self, articles: Iterator[Article]) -> Iterator[list[Article]]:
+        size = min(_FIRST_CHUNK, self.batch_articles)
+        while chunk := list(islice(articles, size)):
+            yield chunk
+            size = min(4 * size, self.batch_articles)
 
     def _prepare(self, articles: Sequence[Article], chosen: tuple[str, ...] | None) -> list[_Job]:
         found = []

@@ -13,7 +13,7 @@ tokenised sentences, so that long articles and more than eight targets cost no s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer
@@ -97,13 +97,17 @@ class WindowEncoder:
             raise ValueError(f"The tokenizer has no token {token!r}; add it before encoding.")
         return int(index)
 
+    def _prepared(self, text: str) -> str:
+        """`text` in the script and the characters that the tokenizer knows, of the same length."""
+        return without_surrogates(to_simplified(text) if self.simplify else text)
+
     def _plain(self, text: str) -> str:
         """`text` for the tokenizer: what looks like a special token must not become one."""
-        return without_surrogates(STRAY_BLANKS.sub("", self._special.sub(r"\g<0> ", text)))
+        return STRAY_BLANKS.sub("", self._special.sub(r"\g<0> ", text))
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of plain texts, without marks and special tokens."""
-        prepared = [self._plain(to_simplified(text) if self.simplify else text) for text in texts]
+        prepared = [self._plain(self._prepared(text)) for text in texts]
         return [e.ids for e in self.tokenizer.encode_batch(prepared, add_special_tokens=False)]
 
     def sentences(
@@ -124,13 +128,15 @@ class WindowEncoder:
         marked: list[str] = []
         for number, (title, text, title_mentions, text_mentions) in enumerate(articles):
             for source, mentions, in_title in ((title, title_mentions, True), (text, text_mentions, False)):
-                prepared = to_simplified(source) if self.simplify else source
+                prepared = self._prepared(source)
                 left = sorted(mentions, key=lambda m: m.start)
+                # Asked once of the whole: a search in each piece would take longer than all the rest.
+                plain = self._plain if self._plain(prepared) != prepared else str
                 sentence_spans = [(0, len(title))] if in_title and title.strip() else []
                 for start, end in sentence_spans if in_title else split_sentences(text):
                     inside = [m for m in left if start <= m.start < end]
                     spans.append((number, start, end, in_title, inside))
-                    marked.append(self._mark(prepared, start, end, inside))
+                    marked.append(_mark(prepared, start, end, inside, plain))
         encoded = self.tokenizer.encode_batch(marked, add_special_tokens=False)
         results: list[list[Sentence]] = [[] for _ in articles]
         placeholder = self.marker_ids[0]
@@ -145,8 +151,7 @@ class WindowEncoder:
         """Token ids of the name of a target in the header."""
         key = (target, language)
         if key not in self._names:
-            name = self._plain(target_name(target, language))
-            name = to_simplified(name) if self.simplify else name
+            name = self._plain(self._prepared(target_name(target, language)))
             self._names[key] = tuple(
                 self.tokenizer.encode(name, add_special_tokens=False).ids[:MAX_NAME_TOKENS]
             )
@@ -199,10 +204,12 @@ class WindowEncoder:
             tuple(ids), tuple(targets), tuple(header), tuple(tuple(mentions[t]) for t in targets)
         )
 
-    def _mark(self, text: str, start: int, end: int, mentions: Sequence[Mention]) -> str:
-        parts, previous = [], start
-        for mention in mentions:
-            parts += [self._plain(text[previous : mention.start]), _PLACEHOLDER]
-            previous = mention.start
-        parts.append(self._plain(text[previous:end]))
-        return "".join(parts)
+
+def _mark(text: str, start: int, end: int, mentions: Sequence[Mention], plain: Callable[[str], str]) -> str:
+    """A sentence with a placeholder before each mention."""
+    parts, previous = [], start
+    for mention in mentions:
+        parts += [plain(text[previous : mention.start]), _PLACEHOLDER]
+        previous = mention.start
+    parts.append(plain(text[previous:end]))
+    return "".join(parts)
