@@ -112,7 +112,7 @@ class StanceClassifier:
     def classify_stream(
         self, articles: Iterable[ArticleLike], targets: Targets = "auto", *, min_confidence: float = 0.0
     ) -> Iterator[ArticleLabels]:
-        """As `classify`, for any number of articles: reads a few times `batch_articles` ahead, keeps no more.
+        """As `classify`, for any number of articles: reads up to three times `batch_articles` ahead, keeps no more.
 
         The first chunks are small, so that the first labels come soon.
         """

@@ -16,7 +16,13 @@ from tokenizers import AddedToken, Tokenizer
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
 
 from polystance.errors import DataError
-from polystance.models.checkpoint import SETTINGS_FILE, Settings, make_encoder, save_checkpoint
+from polystance.models.checkpoint import (
+    SETTINGS_FILE,
+    Settings,
+    load_checkpoint,
+    make_encoder,
+    save_checkpoint,
+)
 from polystance.models.encoding import WindowEncoder
 from polystance.models.labels import MARKERS, OUTPUTS
 from polystance.training.alignment import align
@@ -126,7 +132,8 @@ class Run:
         (out / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
         path = out / "results" / "training.json"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(self.history(), indent=1) + "\n", encoding="utf-8")
+        figures = {"checkpoint": load_checkpoint(out).digest(), **self.history()}
+        path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         return out
 
     def history(self) -> dict[str, Any]:
