@@ -75,7 +75,7 @@ def test_given_encoding_wins_and_unknown_one_is_named(tmp_path: Path) -> None:
         ("archive.zip", b"PK\x03\x04" + bytes(40), "zip archive"),
         ("noise", bytes(range(256)) * 8, "not text"),
         ("zeros.dat", bytes(4000), "zero bytes"),
-        ("page.warc", b"WARC/1.1\r\n", "WARC"),
+        ("page.warc", b"WARC/1.1\r\n", "Content-Length"),
         ("empty.txt", b"", "empty"),
         ("blank.txt", b" \n\r\n\t", "empty"),
         ("empty.jsonl", b"", "empty"),
@@ -112,7 +112,9 @@ def test_nothing_readable_at_all_raises_after_the_failures(tmp_path: Path) -> No
     [
         ("nowhere/at/all.txt", "does not exist"),
         ("nowhere/*.jsonl", "No file matches"),
-        ("hf://datasets/me/mine", "local files"),
+        ("https://example.org/a.txt", "Download it"),
+        ("hf://datasets/mine", "hf://datasets/USER/NAME"),
+        ("hf://models/me/mine", "hf://datasets/USER/NAME"),
         ("bad\0name", "does not exist"),
     ],
 )
