@@ -1,4 +1,4 @@
-"""Labels in one plain file: `labels.csv`, rows of an article and a target; `labels.jsonl`, a line per article."""
+"""Labels in a plain file: `labels.csv`, a row per article and target; `labels.jsonl`, a line per article."""
 
 from __future__ import annotations
 
@@ -47,8 +47,13 @@ def body(labels: Iterable[ArticleLabels], form: LabelFormat) -> str:
 
 def _csv(rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([inert(cell) for cell in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    # csv leaves a carriage return unquoted, which ends the row in a spreadsheet.
+    return inert(value.replace("\r", "\n") if isinstance(value, str) else value)
 
 
 def _row(item: ArticleLabels, stance: StanceLabel) -> list[object]:
