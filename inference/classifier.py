@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from polystance.errors import UsageError
 from polystance.inference.prefetch import prefetch
+from polystance.inference.sources import Failure, read_articles
 from polystance.inference.sources.outlets import OutletRegistry
+from polystance.inference.sources.splits import is_dataset
 from polystance.inference.sources.texts import detect_language, language_code
 from polystance.models.checkpoint import Checkpoint, load_checkpoint
 from polystance.models.forward import default_batch_tokens, forward
@@ -24,6 +26,9 @@ from polystance.models.records import Article, ArticleLabels, Evidence, StanceLa
 from polystance.models.scripts import without_surrogates
 from polystance.models.targets import is_country, parse_targets
 from polystance.models.windows import Spot, Window, make_windows, spots
+
+if TYPE_CHECKING:
+    from datasets import Dataset, IterableDataset
 
 ArticleLike = Article | Mapping[str, Any] | str
 Targets = Literal["auto"] | Sequence[str]
@@ -88,7 +93,7 @@ class StanceClassifier:
 
     def classify(
         self,
-        articles: Iterable[ArticleLike] | ArticleLike,
+        articles: Iterable[ArticleLike] | ArticleLike | Dataset | IterableDataset,
         targets: Targets = "auto",
         *,
         min_confidence: float = 0.0,
@@ -96,7 +101,8 @@ class StanceClassifier:
         """Label articles, in input order.
 
         Args:
-            articles: `Article`s, mappings with its fields (`text` at least), or plain texts.
+            articles: `Article`s, mappings with its fields (`text` at least), or plain texts; or a data set of
+                the `datasets` library, whose columns are guessed (see `read_articles` to name them).
             targets: "auto" labels every country that an article mentions; or codes, names or free
                 text, each of which is then labelled in every article, mentioned or not.
             min_confidence: Stances whose probability is lower get the label "uncertain".
@@ -105,20 +111,26 @@ class StanceClassifier:
             TargetError: A target is no known country code.
             UsageError: An article has no text, or the options are out of range.
         """
-        if isinstance(articles, str | Mapping | Article):
+        if isinstance(articles, str | Mapping | Article) and not is_dataset(articles):
             articles = [articles]
         return list(self.classify_stream(articles, targets, min_confidence=min_confidence))
 
     def classify_stream(
-        self, articles: Iterable[ArticleLike], targets: Targets = "auto", *, min_confidence: float = 0.0
+        self,
+        articles: Iterable[ArticleLike] | Dataset | IterableDataset,
+        targets: Targets = "auto",
+        *,
+        min_confidence: float = 0.0,
     ) -> Iterator[ArticleLabels]:
-        """As `classify`, for any number of articles: reads up to three times `batch_articles` ahead, keeps no more.
+        """As `classify`, for any number of articles: reads three times `batch_articles` ahead, no more.
 
         The first chunks are small, so that the first labels come soon.
         """
         if not 0.0 <= min_confidence <= 1.0:
             raise UsageError(f"min_confidence is {min_confidence}; it must lie from 0 to 1.")
         chosen = None if targets == "auto" else _parse(targets)
+        if is_dataset(articles):
+            articles = _dataset_articles(articles)
         numbered = (as_article(article, number) for number, article in enumerate(articles, 1))
         for jobs in prefetch(self._prepare(chunk, chosen) for chunk in self._chunks(numbered)):
             self._run(jobs)
@@ -234,6 +246,18 @@ def _evidence(article: Article, used: Sequence[Spot], label: int) -> Evidence | 
 def _margin(logits: NDArray[np.floating[Any]], label: int) -> float:
     others = [float(x) for i, x in enumerate(logits) if i != label]
     return float(logits[label]) - max(others)
+
+
+def _dataset_articles(dataset: Any) -> Iterator[Article]:
+    """The articles of a `datasets` object. Raises UsageError at the first row that is none."""
+    for item in read_articles(dataset):
+        if isinstance(item, Failure):
+            where = f"Row {item.line} of the data set" if item.line else "The data set"
+            raise UsageError(
+                f"{where} is no article: {item.reason}. Filter such rows out, or use "
+                "polystance.inference.sources.read_articles, which lists them."
+            )
+        yield item
 
 
 def _parse(targets: Targets) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The batch job: sources in, a run folder out, in shards that survive a stop.
 
-    articles.parquet  stances.parquet  failures.jsonl  run.json
+    articles.parquet  stances.parquet  texts.parquet  failures.jsonl  run.json  [labels.csv | labels.jsonl]
 
 While the job runs, finished shards lie in `OUT/.shards/`, each put there by one rename. The same command
 goes on after the last of them; when all are there, they are joined and the folder of shards goes.
@@ -24,17 +24,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import polystance
-from polystance.errors import InputError, RunFolderError
-from polystance.inference import tables
+from polystance.errors import HubError, InputError, RunFolderError
+from polystance.inference import labelfile, tables
 from polystance.inference.classifier import StanceClassifier
+from polystance.inference.labelfile import LabelFormat
 from polystance.inference.sources import Failure, read_articles
 from polystance.inference.sources.files import walk
+from polystance.inference.sources.hub import commit
 from polystance.models.records import Article
 
 SHARD_ITEMS: Final = 1_000
 _SHARDS: Final = ".shards"
 _PLAN: Final = "plan.json"
-_OUTPUTS: Final = ("articles.parquet", "stances.parquet", "texts.parquet", "failures.jsonl", "run.json")
+_OUTPUTS: Final = (
+    "articles.parquet", "stances.parquet", "texts.parquet", "labels.csv", "labels.jsonl", "failures.jsonl",
+    "run.json",
+)  # fmt: skip
 _SCHEMAS: Final = {"articles": tables.ARTICLES, "stances": tables.STANCES, "texts": tables.TEXTS}
 Progress = Callable[[int, int], None]
 
@@ -49,6 +54,7 @@ class JobOptions:
         columns: Column of each field, where the guess is wrong.
         encoding: Of all text files; detected when None.
         texts: Keep the articles' texts in the run folder, for the words and events of a comparison.
+        format: Also write the labels to one plain file, `labels.csv` or `labels.jsonl`.
     """
 
     targets: tuple[str, ...] | None = None
@@ -56,11 +62,13 @@ class JobOptions:
     columns: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     texts: bool = True
+    format: LabelFormat | None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Files that are made from shards."""
-        return tuple(n for n in _OUTPUTS[:-1] if self.texts or n != "texts.parquet")
+        without = {"run.json", "labels.csv", "labels.jsonl"} - {f"labels.{self.format}"}
+        return tuple(n for n in _OUTPUTS if n not in without and (self.texts or n != "texts.parquet"))
 
 
 @dataclass(frozen=True)
@@ -88,12 +96,13 @@ def run_job(
     """Label every article in `inputs` and write the run folder `out`.
 
     Args:
-        inputs: Files, folders, globs, or "-" for standard input.
+        inputs: Files, folders, globs, addresses on the hub, or "-" for standard input.
         overwrite: Delete an earlier run in `out` first. Only files that a run writes are ever deleted.
         progress: Called after each shard with the articles and failures so far.
 
     Raises:
         InputError: An input doesn't exist, or nothing in them was an article.
+        HubError: The hub can't be reached; the same command goes on where it was left.
         RunFolderError: `out` holds a run with another checkpoint, other options or other input, or files
             that no run wrote.
     """
@@ -116,6 +125,8 @@ def run_job(
         try:
             for item in islice(items, SHARD_ITEMS):
                 chunk.append(item)
+        except HubError:  # what was read of this shard is read again by the same command
+            raise
         except InputError as error:  # raised at the end, when nothing at all was an article
             nothing = error
         if not chunk:
@@ -178,11 +189,16 @@ def _plan(classifier: StanceClassifier, inputs: Sequence[str], options: JobOptio
     }
 
 
-def _fingerprints(inputs: Sequence[str]) -> dict[str, list[int]]:
-    """Size and time of change of every input file; standard input has none, and can't be resumed."""
-    prints = {}
+def _fingerprints(inputs: Sequence[str]) -> dict[str, list[int] | str]:
+    """Size and time of change of every input file, commit of what lies on the hub.
+
+    Standard input has neither, and can't be resumed.
+    """
+    prints: dict[str, list[int] | str] = {}
     for source in walk(inputs):
-        if source.path is not None:
+        if source.address is not None:
+            prints[source.key] = commit(source.address)
+        elif source.path is not None:
             stat = source.path.stat()
             prints[source.key] = [stat.st_size, stat.st_mtime_ns]
     return prints
@@ -276,6 +292,10 @@ def _write_shard(
     pq.write_table(tables.stances_table(labels), half / "stances.parquet")
     if options.texts:
         pq.write_table(tables.texts_table(labels), half / "texts.parquet", compression="zstd")
+    if options.format:
+        (half / f"labels.{options.format}").write_text(
+            labelfile.body(labels, options.format), encoding="utf-8", newline=""
+        )
     rows = (asdict(item) for item in chunk if isinstance(item, Failure))
     (half / "failures.jsonl").write_text(
         "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
@@ -297,6 +317,8 @@ def _join(shards: Path, out: Path, count: int, names: Iterable[str]) -> None:
                     writer.write_table(table)
         else:
             with temporary.open("wb") as target:
+                if name == "labels.csv":
+                    target.write(labelfile.head("csv").encode())
                 for part in parts:
                     with part.open("rb") as source:
                         shutil.copyfileobj(source, target)

@@ -14,6 +14,7 @@ from polystance.errors import FailuresError, PolystanceError, UsageError
 if TYPE_CHECKING:
     from polystance.inference.comparison import Comparison
     from polystance.inference.job import JobResult
+    from polystance.inference.sources import Failure
     from polystance.models.records import ArticleLabels
 
 app = typer.Typer(
@@ -26,7 +27,8 @@ app = typer.Typer(
 )
 
 Inputs = Annotated[
-    list[str], typer.Argument(help="Files, folders, globs in quotes, or - for standard input.")
+    list[str],
+    typer.Argument(help="Files, folders, globs in quotes, hf://datasets/USER/NAME, or - for standard input."),
 ]
 Model = Annotated[
     str | None,
@@ -66,6 +68,10 @@ Texts = Annotated[
         "--texts/--no-texts", help="Keep the articles' texts in the run folder; words and events need them."
     ),
 ]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help="Also write one plain file: csv (labels.csv) or jsonl (labels.jsonl)."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -93,11 +99,12 @@ def run(
     period: PeriodOption = "month",
     events: Events = None,
     texts: Texts = True,
+    format_: Format = None,
     overwrite: Overwrite = False,
     strict: Strict = False,
 ) -> None:
     """Classify articles, compare the two groups of outlets, and write report.html."""
-    options = (target, model, device, min_confidence, column, encoding, texts, overwrite)
+    options = (target, model, device, min_confidence, column, encoding, texts, format_, overwrite)
     result = _classify(inputs, out, *options)
     try:
         _report(out, out, groups, None, weight, draws, None, period, events)
@@ -110,8 +117,14 @@ def run(
 def classify(
     inputs: Inputs,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Run folder: articles.parquet, stances.parquet, ...")
-    ],
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Run folder: articles.parquet, stances.parquet, ... Only for - alone it may be left out: "
+            "the labels then go to standard output, as JSON Lines or as --format says.",
+        ),
+    ] = None,
     target: Target = None,
     model: Model = None,
     device: Device = "auto",
@@ -119,11 +132,20 @@ def classify(
     column: Column = None,
     encoding: Encoding = None,
     texts: Texts = True,
+    format_: Format = None,
     overwrite: Overwrite = False,
     strict: Strict = False,
 ) -> None:
-    """Label articles in batch; a stopped job goes on with the same command."""
-    options = (target, model, device, min_confidence, column, encoding, texts, overwrite)
+    """Label articles in batch; a stopped job goes on with the same command. Without --out: a filter."""
+    if out is None:
+        if inputs != ["-"] or overwrite or not texts:
+            raise UsageError(
+                "--out FOLDER is missing: labels of files and folders go to a run folder. Only what comes "
+                "on standard input can go to standard output: cat x.jsonl | polystance classify - > y.jsonl"
+            )
+        _filter(target, model, device, min_confidence, column, encoding, format_, strict)
+        return
+    options = (target, model, device, min_confidence, column, encoding, texts, format_, overwrite)
     result = _classify(inputs, out, *options)
     _finish(result, strict)
 
@@ -206,7 +228,7 @@ def explain(
     console = Console()
     for item in items:
         if isinstance(item, Failure):
-            _say(f"{item.source}{f':{item.line}' if item.line else ''}: {item.reason}")
+            _say_failure(item)
             continue
         labels: ArticleLabels = classifier.classify([item], targets or "auto")[0]
         console.print(explanation(labels))
@@ -286,12 +308,15 @@ def _classify(
     column: list[str] | None,
     encoding: str | None,
     texts: bool,
+    form: str | None,
     overwrite: bool,
 ) -> JobResult:
     # Checked before torch is loaded: a typing error should be answered at once.
     targets, columns = _targets(target), _columns(column)
+    from polystance.inference.labelfile import check_format
     from polystance.inference.sources.files import walk
 
+    label_format = check_format(form)
     walk(inputs)
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -301,7 +326,7 @@ def _classify(
     from polystance.inference.summary import labels_text
 
     classifier = StanceClassifier.from_pretrained(model, device)
-    options = JobOptions(targets, min_confidence, columns, encoding, texts)
+    options = JobOptions(targets, min_confidence, columns, encoding, texts, label_format)
     talk = Console(stderr=True)
     with Progress(
         SpinnerColumn(),
@@ -325,6 +350,42 @@ def _classify(
         _say(f"{counted} in {result.seconds:.1f} s{resumed} -> {out}")
     Console().print(labels_text(out))
     return result
+
+
+def _filter(
+    target: list[str] | None,
+    model: str | None,
+    device: str,
+    min_confidence: float,
+    column: list[str] | None,
+    encoding: str | None,
+    form: str | None,
+    strict: bool,
+) -> None:
+    targets, columns = _targets(target), _columns(column)
+    from polystance.inference.labelfile import check_format
+
+    label_format = check_format(form) or "jsonl"
+    from polystance.inference.classifier import StanceClassifier
+    from polystance.inference.filter import filter_articles
+    from polystance.inference.sources import read_articles
+
+    items = read_articles("-", columns=columns, encoding=encoding)
+    sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+    done = filter_articles(
+        StanceClassifier.from_pretrained(model, device),
+        items,
+        sys.stdout,
+        targets or "auto",
+        min_confidence=min_confidence,
+        form=label_format,
+        failed=_say_failure,
+    )
+    if done.failures:
+        message = f"{done.articles:,} articles labelled, {done.failures:,} inputs failed."
+        if strict:
+            raise FailuresError(message)
+        _say(message)
 
 
 def _finish(result: JobResult, strict: bool) -> None:
@@ -365,6 +426,10 @@ def _report(
     Console().print(summary_text(comparison))
     _say(f"Report: {out / 'report.html'}")
     return comparison
+
+
+def _say_failure(failure: Failure) -> None:
+    _say(f"{failure.source}{f':{failure.line}' if failure.line else ''}: {failure.reason}")
 
 
 def _say(message: str) -> None:

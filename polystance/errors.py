@@ -27,6 +27,10 @@ class InputError(PolystanceError):
     exit_code = 2
 
 
+class HubError(InputError):
+    """A data set on the Hugging Face hub could not be reached, or isn't there."""
+
+
 class CheckpointError(PolystanceError):
     """A checkpoint is missing, incomplete, or not one that polystance can run."""
 

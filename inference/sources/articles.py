@@ -5,32 +5,39 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from polystance.errors import InputError, UsageError
 from polystance.inference.sources.columns import TEXT_NAMES, check_columns, normal
 from polystance.inference.sources.encodings import declared_encoding, decode, detect_encoding, known_encoding
 from polystance.inference.sources.failures import Failure, UnreadableError
-from polystance.inference.sources.files import Source, open_source, read_whole, walk
+from polystance.inference.sources.files import Source, open_packed, read_whole, unpacked, walk
 from polystance.inference.sources.ids import IdRegistry
 from polystance.inference.sources.items import Item
+from polystance.inference.sources.members import GzipMembers
 from polystance.inference.sources.outlets import OutletRegistry, guess_language
 from polystance.inference.sources.pages import read_page
 from polystance.inference.sources.rows import read_csv, read_json, read_jsonl, read_parquet
+from polystance.inference.sources.splits import is_dataset, read_dataset, read_hub
 from polystance.inference.sources.texts import clean_text, detect_language, language_code, one_line
+from polystance.inference.sources.warc import read_warc
 from polystance.inference.sources.webpages import looks_html, read_html
 from polystance.models.records import Article
+
+if TYPE_CHECKING:
+    from datasets import Dataset, IterableDataset
 
 _PAGES = {".txt": "page", ".text": "page", ".md": "markdown", ".markdown": "markdown", ".html": "html",
           ".htm": "html", ".xhtml": "html"}  # fmt: skip
 _TABLES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "csv",
-           ".tab": "csv", ".parquet": "parquet", ".pq": "parquet"}  # fmt: skip
+           ".tab": "csv", ".parquet": "parquet", ".pq": "parquet", ".warc": "warc"}  # fmt: skip
 
 _HOSTS = ("portal", "aggregator")  # they publish others: an outlet named beside their address is not theirs
 
 
 def read_articles(
-    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Dataset | IterableDataset,
     *,
     columns: Mapping[str, str] | None = None,
     encoding: str | None = None,
@@ -38,9 +45,10 @@ def read_articles(
     """The articles in `inputs`, in order, with a `Failure` for whatever could not be read.
 
     Args:
-        inputs: Files, folders (recursive, sorted, hidden files skipped), globs, "-" for standard input; one
-            or several. Files: .jsonl .json .csv .tsv .parquet .txt .md .html, gzip and zstandard of each
-            (but Parquet). A file with another suffix is read as what it looks like.
+        inputs: Files, folders (recursive, sorted, hidden files skipped), globs, "-" for standard input,
+            addresses on the Hugging Face hub (hf://datasets/USER/NAME); one or several. Or one data set of
+            the `datasets` library. Files: .jsonl .json .csv .tsv .parquet .txt .md .html .warc, gzip and
+            zstandard of each (but Parquet). A file with another suffix is read as what it looks like.
         columns: Column by field, where the guess is wrong: {"text": "body"}. Fields: text, title, outlet,
             date, url, language, id.
         encoding: Encoding of all text files; told from their bytes when None.
@@ -55,6 +63,7 @@ def read_articles(
     Raises:
         InputError: At once if a path does not exist or a folder is empty; at the end, after all failures, if
             nothing at all was an article.
+        HubError: An address on the hub can't be read, at the time when it is its turn.
         UsageError: At once for an unknown field in `columns` or an unknown encoding.
     """
     given = check_columns(columns)
@@ -63,19 +72,21 @@ def read_articles(
         if known is None:
             raise UsageError(f"--encoding {encoding!r} is not known. Try utf-8, utf-16, gb18030 or big5.")
         encoding = known
-    sources = walk([inputs] if isinstance(inputs, str | os.PathLike) else inputs)
-    return _read(sources, given, encoding)
+    if is_dataset(inputs):
+        source = Source(None, "dataset", "dataset", "", None)
+        return _read([(source, _whole(source, read_dataset(inputs, source, given)))])
+    files = cast(str | os.PathLike[str] | Iterable[str | os.PathLike[str]], inputs)
+    sources = walk([files] if isinstance(files, str | os.PathLike) else files)
+    return _read([(source, _whole(source, _open(source, given, encoding))) for source in sources])
 
 
-def _read(
-    sources: list[Source], given: Mapping[str, str], encoding: str | None
-) -> Iterator[Article | Failure]:
+def _read(sources: Sequence[tuple[Source, Iterator[Item | Failure]]]) -> Iterator[Article | Failure]:
     ids = IdRegistry()
     registry = OutletRegistry.shipped()
     any_article = False
     first: Failure | None = None
-    for source in sources:
-        for found in _items(source, given, encoding):
+    for source, items in sources:
+        for found in items:
             if isinstance(found, Failure):
                 first = first or found
                 yield found
@@ -85,19 +96,17 @@ def _read(
     if not any_article:
         why = f" First failure, in {first.source}: {first.reason}." if first else ""
         raise InputError(
-            f"None of the {len(sources)} files held an article.{why} Check the paths and columns."
+            f"None of the {len(sources)} sources held an article.{why} Check the paths and columns."
         )
 
 
-def _items(source: Source, given: Mapping[str, str], encoding: str | None) -> Iterator[Item | Failure]:
-    """What a file holds; never raises for what is in it."""
+def _whole(source: Source, items: Iterator[Item | Failure]) -> Iterator[Item | Failure]:
+    """What a source holds, with a failure where it ends before its time or is empty."""
     empty = True
     try:
-        stream = open_source(source)
-        with stream:
-            for item in _dispatch(source, stream, given, encoding):
-                empty = False
-                yield item
+        for item in items:
+            empty = False
+            yield item
     except UnreadableError as error:
         empty = False
         yield Failure(source.name, error.line, error.reason)
@@ -105,7 +114,21 @@ def _items(source: Source, given: Mapping[str, str], encoding: str | None) -> It
         empty = False
         yield Failure(source.name, None, f"reading stopped: {error.strerror or error}")
     if empty:
-        yield Failure(source.name, None, "empty: the file holds no rows")
+        archive = source.suffix == ".warc"
+        yield Failure(source.name, None, "no HTML page in it" if archive else "empty: the file holds no rows")
+
+
+def _open(source: Source, given: Mapping[str, str], encoding: str | None) -> Iterator[Item | Failure]:
+    if source.address and not source.address.file:
+        yield from read_hub(source.address, source, given)
+        return
+    stream, packing = open_packed(source)
+    if source.suffix == ".warc" and packing == "gzip":
+        with stream:
+            yield from read_warc(GzipMembers(stream), source, encoding)
+        return
+    with unpacked(stream, packing) as plain:
+        yield from _dispatch(source, plain, given, encoding)
 
 
 def _dispatch(
@@ -123,6 +146,8 @@ def _dispatch(
         yield from read_csv(stream, source, given, encoding)
     elif kind == "parquet":
         yield from read_parquet(source, given, stream)
+    elif kind == "warc":
+        yield from read_warc([stream], source, encoding)
     else:
         data = read_whole(stream)
         text = decode(data, encoding=encoding, declared=declared_encoding(data))
@@ -140,6 +165,8 @@ def _sniff(head: bytes, encoding: str | None) -> str:
     """
     if head.startswith(b"PAR1"):
         return "parquet"
+    if head.startswith(b"WARC/"):
+        return "warc"
     name = encoding or detect_encoding(head)
     start = head.decode(name, "replace").lstrip("\ufeff \t\r\n")
     if re.match(r'\{\s*["}]|\[\s*[\]{]', start):  # and not "[Update] A headline"

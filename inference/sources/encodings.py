@@ -20,7 +20,7 @@ _MAGIC = (
     (b"\xd0\xcf\x11\xe0", "an old Office document; save it as text first"), (b"\x7fELF", "a program"),
     (b"SQLite format 3", "an SQLite database; export its table as CSV"), (b"RIFF", "a RIFF media file"),
     (b"OggS", "an Ogg media file"), (b"ID3", "an MP3 file"), (b"II*\x00", "a TIFF image"),
-    (b"\x00\x00\x01\x00", "an icon"), (b"WARC/", "a WARC archive, which is not read yet; extract its pages"),
+    (b"\x00\x00\x01\x00", "an icon"),
 )  # fmt: skip
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),

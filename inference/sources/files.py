@@ -10,11 +10,12 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from pathlib import Path, PurePath, PurePosixPath
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from polystance.errors import InputError
 from polystance.inference.sources.failures import UnreadableError
+from polystance.inference.sources.hub import HubAddress, open_hub_file, parse_address
 from polystance.inference.sources.texts import clean_text
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ MAX_PAGE_BYTES = 100_000_000  # a page, or a .json file, is read whole
 MAX_RATIO = 200  # news packs 3 to 20 to 1; a bomb packs 1000 to 1
 RATIO_FREE_BYTES = 16 << 20  # small files may pack as well as they like
 _PACKED = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+_ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"  # a skippable frame, as .warc.zst files of some crawlers begin with
 _GLOB_SIGNS = frozenset("*?[")
 
 
@@ -32,12 +34,13 @@ class Source:
     """A file to read.
 
     Attributes:
-        path: Where it is; None is standard input.
+        path: Where it is; None is standard input, or `address`.
         name: As it was given, or as its folder was, with forward slashes; becomes `Article.source_file`.
         key: Its path within the folder or glob that was given; made into ids, so that these
             don't depend on where a corpus lies.
         suffix: Lower-case suffix with compression taken off, such as ".jsonl".
         packing: "gzip" or "zstd" if the suffix says so.
+        address: Of a data set on the Hugging Face hub, or of a file in one.
     """
 
     path: Path | None
@@ -45,10 +48,18 @@ class Source:
     key: str
     suffix: str
     packing: str | None
+    address: HubAddress | None = None
+
+    @property
+    def piped(self) -> bool:
+        """True for standard input."""
+        return self.path is None and self.address is None
 
 
 def walk(inputs: Iterable[str | os.PathLike[str]]) -> list[Source]:
-    """The files behind files, folders (recursive, sorted, hidden ones skipped), globs and "-", each once.
+    """The sources behind files, folders (recursive, sorted, hidden ones skipped), globs, "-" and addresses.
+
+    Each once, in order. The hub is not asked for anything yet.
 
     Raises:
         InputError: Nothing was given, a path does not exist, or a folder or glob holds no file.
@@ -57,7 +68,7 @@ def walk(inputs: Iterable[str | os.PathLike[str]]) -> list[Source]:
     seen: set[str] = set()
     for given in inputs:
         for source in _expand(os.fspath(given)):
-            place = os.path.realpath(source.path) if source.path else "-"
+            place = os.path.realpath(source.path) if source.path else source.name
             if place not in seen:
                 seen.add(place)
                 found.append(source)
@@ -70,9 +81,13 @@ def _expand(given: str) -> Iterator[Source]:
     if given == "-":
         yield Source(None, "-", "stdin", "", None)
         return
+    if given.startswith("hf://"):
+        yield _hub(parse_address(given))
+        return
     if "://" in given:
         raise InputError(
-            f"{given!r} is an address: only local files are read. Download it and give its path."
+            f"{given!r} is an address: only local files and hf://datasets/USER/NAME are read. "
+            "Download it and give its path."
         )
     path = Path(given)
     try:
@@ -114,12 +129,20 @@ def _folder(given: str, top: Path) -> Iterator[Source]:
 
 
 def _source(path: Path, key: str) -> Source:
+    return Source(path, clean_text(path.as_posix()), clean_text(Path(key).as_posix()), *_suffix(path))
+
+
+def _hub(address: HubAddress) -> Source:
+    suffix, packing = _suffix(PurePosixPath(address.file)) if address.file else ("", None)
+    return Source(None, str(address), address.key, suffix, packing, address)
+
+
+def _suffix(path: PurePath) -> tuple[str, str | None]:
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     packing = _PACKED.get(suffixes[-1]) if suffixes else None
     if packing:
         suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
-    return Source(path, clean_text(path.as_posix()), clean_text(Path(key).as_posix()), suffix, packing)
+    return suffixes[-1] if suffixes else "", packing
 
 
 class _Unpacked(io.RawIOBase):
@@ -153,10 +176,7 @@ class _Unpacked(io.RawIOBase):
         except (EOFError, gzip.BadGzipFile, zlib.error, ZstdError) as error:
             raise UnreadableError(f"the compressed data is damaged or cut off here ({error})") from error
         self._produced += len(chunk)
-        if self._produced > RATIO_FREE_BYTES and self._produced > MAX_RATIO * self._packed.count:
-            raise UnreadableError(
-                f"unpacks to more than {MAX_RATIO} times its size; unpack it yourself if sure"
-            )
+        check_ratio(self._packed.count, self._produced)
         view[: len(chunk)] = chunk
         return len(chunk)
 
@@ -164,6 +184,12 @@ class _Unpacked(io.RawIOBase):
         if not self.closed:
             self._packed.close()
         super().close()
+
+
+def check_ratio(packed: int, unpacked: int) -> None:
+    """Raise UnreadableError if so many packed bytes gave so many that it must be a bomb."""
+    if unpacked > RATIO_FREE_BYTES and unpacked > MAX_RATIO * packed:
+        raise UnreadableError(f"unpacks to more than {MAX_RATIO} times its size; unpack it yourself if sure")
 
 
 class _Counted(io.RawIOBase):
@@ -184,32 +210,71 @@ class _Counted(io.RawIOBase):
         return len(chunk)
 
     def close(self) -> None:
-        if not self.closed and self._stream is not sys.stdin.buffer:
+        if not self.closed:
             self._stream.close()
         super().close()
 
 
-def open_source(source: Source) -> io.BufferedReader:
-    """The unpacked bytes of a file; packing is told by its first bytes, so a wrong suffix does no harm.
+class _Piped(io.RawIOBase):
+    """Standard input as it comes, so that a slow writer's rows are labelled while it writes.
+
+    Only at first two whole lines are waited for, since what the input is can't be told from less.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lines = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        filled = 0
+        while filled < len(view):
+            chunk = self._stream.read1(len(view) - filled)  # type: ignore[attr-defined]
+            view[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+            self._lines += chunk.count(b"\n")
+            if not chunk or self._lines > 1:
+                break
+        return filled
+
+
+def open_packed(source: Source) -> tuple[io.BufferedReader, str | None]:
+    """The bytes of a file as they are, and how they are packed, which their first bytes tell.
 
     Raises:
-        UnreadableError: The file cannot be opened.
+        UnreadableError: The file cannot be opened, or is not packed as its name says.
+        HubError: It is on the hub, which can't be reached or doesn't have it.
     """
+    stream: io.BufferedReader
     try:
-        raw: IO[bytes] = sys.stdin.buffer if source.path is None else source.path.open("rb")
+        if source.address:
+            stream = io.BufferedReader(open_hub_file(source.address), 1 << 16)
+        elif source.path:
+            stream = io.BufferedReader(source.path.open("rb", buffering=0), 1 << 16)
+        else:
+            stream = io.BufferedReader(_Piped(sys.stdin.buffer), 1 << 16)
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror}") from error
-    stream: io.BufferedReader = io.BufferedReader(_Counted(raw), 1 << 16)
     magic = stream.peek(4)[:4]
+    if magic == _ZSTD_DICTIONARY:
+        raise UnreadableError(
+            "zstandard data that needs the dictionary at its start; unpack it with zstd first"
+        )
     packing = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}.get(magic[:2])
     if packing == "zstd" and magic != b"\x28\xb5\x2f\xfd":
         packing = None
-    if packing is None:
-        if source.packing and magic:
-            stream.close()
-            raise UnreadableError(f"its name says {source.packing}, but it isn't; rename it")
-        return stream
-    return io.BufferedReader(_Unpacked(stream, packing), 1 << 16)
+    if packing is None and source.packing and magic:
+        stream.close()
+        raise UnreadableError(f"its name says {source.packing}, but it isn't; rename it")
+    return stream, packing
+
+
+def unpacked(stream: io.BufferedReader, packing: str | None) -> io.BufferedReader:
+    """The stream, unpacked as `open_packed` says, whatever its name says."""
+    return io.BufferedReader(_Unpacked(stream, packing), 1 << 16) if packing else stream
 
 
 def read_whole(stream: io.BufferedReader, *, limit: int = MAX_PAGE_BYTES) -> bytes:

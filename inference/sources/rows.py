@@ -12,6 +12,7 @@ from polystance.inference.sources.columns import ColumnMap
 from polystance.inference.sources.encodings import SAMPLE_BYTES, decode, detect_encoding
 from polystance.inference.sources.failures import Failure, UnreadableError
 from polystance.inference.sources.files import Source, read_whole
+from polystance.inference.sources.hub import open_hub_file
 from polystance.inference.sources.items import Item
 
 MAX_LINE_BYTES = 100_000_000
@@ -19,8 +20,8 @@ _CONTAINERS = ("articles", "data", "items", "results", "docs", "documents", "row
 _BATCH = 256
 
 
-class _Rows:
-    """Rows of one file turned to items; column maps are kept, as most rows of a file have the same keys."""
+class Rows:
+    """Rows of one source turned to items; column maps are kept, as most rows of a file have the same keys."""
 
     def __init__(self, source: Source, given: Mapping[str, str]) -> None:
         self.source = source
@@ -77,12 +78,12 @@ def _parse(text: str) -> object:
         raise UnreadableError(f"broken JSON: {error}") from error
 
 
-def _sample(stream: io.BufferedReader, encoding: str | None) -> tuple[bytes, str]:
+def _sample(stream: io.BufferedReader, encoding: str | None, piped: bool) -> tuple[bytes, str]:
     """The first bytes, for looking at only, and the encoding of the file."""
-    head = stream.read(SAMPLE_BYTES)
+    head = stream.read1(SAMPLE_BYTES) if piped else stream.read(SAMPLE_BYTES)
     if not head.strip():
         raise UnreadableError("empty")
-    return head, encoding or detect_encoding(head, whole=len(head) < SAMPLE_BYTES)
+    return head, encoding or detect_encoding(head, whole=not piped and len(head) < SAMPLE_BYTES)
 
 
 class _Joined(io.RawIOBase):
@@ -97,19 +98,23 @@ class _Joined(io.RawIOBase):
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        chunk = self._head[: len(view)] if self._head else self._rest.read(len(view))
+        chunk = self._head[: len(view)] if self._head else self._rest.read1(len(view))
         self._head = self._head[len(chunk) :] if self._head else self._head
         view[: len(chunk)] = chunk
         return len(chunk)
 
 
-def lines(stream: io.BufferedReader, encoding: str | None) -> Iterator[tuple[int, str | UnreadableError]]:
+def lines(
+    stream: io.BufferedReader, encoding: str | None, *, piped: bool = False
+) -> Iterator[tuple[int, str | UnreadableError]]:
     """Numbered lines of a text stream, each the text with its line end, or why it could not be read.
+
+    `piped`: the encoding is told from what is there, without waiting for more.
 
     Raises:
         UnreadableError: The file is empty or not text, or damaged from here on.
     """
-    head, name = _sample(stream, encoding)
+    head, name = _sample(stream, encoding, piped)
     joined = io.BufferedReader(_Joined(head, stream), 1 << 16)
     if name.startswith(("utf-16", "utf-32")):  # a newline is two or four bytes, so decode before splitting
         wide = io.TextIOWrapper(joined, encoding=name, errors="replace", newline="\n")
@@ -149,8 +154,8 @@ def read_jsonl(
     stream: io.BufferedReader, source: Source, given: Mapping[str, str], encoding: str | None
 ) -> Iterator[Item | Failure]:
     """One object a line; blank lines are skipped. Raises UnreadableError as `lines` does."""
-    rows = _Rows(source, given)
-    for number, line in lines(stream, encoding):
+    rows = Rows(source, given)
+    for number, line in lines(stream, encoding, piped=source.piped):
         if isinstance(line, UnreadableError):
             yield rows.failure(number, line.reason)
         elif line.strip("\ufeff\x00 \t\r\n"):
@@ -172,17 +177,13 @@ def read_json(
     Raises:
         UnreadableError: The file is empty, too long, not JSON, or of another shape.
     """
-    head = stream.peek(1 << 16).split(b"\n", 1)
-    if len(head) == 2 and head[1].strip() and head[0].lstrip(b"\xef\xbb\xbf").startswith(b"{"):
-        try:
-            json.loads(head[0].decode("utf-8-sig"))
-        except (ValueError, RecursionError):
-            pass
-        else:
-            yield from read_jsonl(stream, source, given, encoding)
-            return
-    value = _parse(decode(_not_blank(read_whole(stream)), encoding=encoding).lstrip("\ufeff").rstrip("\x00"))
-    rows = _Rows(source, given)
+    first = stream.readline(MAX_LINE_BYTES)
+    joined: io.BufferedReader = io.BufferedReader(_Joined(first, stream), 1 << 16)
+    if first.endswith(b"\n") and _is_row(first):
+        yield from read_jsonl(joined, source, given, encoding)
+        return
+    value = _parse(decode(_not_blank(read_whole(joined)), encoding=encoding).lstrip("\ufeff").rstrip("\x00"))
+    rows = Rows(source, given)
     if isinstance(value, dict):
         inner = next((value[key] for key in _CONTAINERS if isinstance(value.get(key), list)), None)
         if inner and all(isinstance(row, dict) for row in inner):
@@ -195,6 +196,15 @@ def read_json(
         raise UnreadableError("empty: the JSON list has no rows")
     for number, row in enumerate(value, start=1):
         yield rows.item(row, number)
+
+
+def _is_row(line: bytes) -> bool:
+    """True for an object on one line, unless it holds all rows under a name."""
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and not any(isinstance(row.get(key), list) for key in _CONTAINERS)
 
 
 def _not_blank(data: bytes) -> bytes:
@@ -236,12 +246,12 @@ def read_csv(
     """
     # A process-wide setting; 131,072 characters is less than a long article with its comments.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
-    source_lines = _CsvLines(lines(stream, encoding))
+    source_lines = _CsvLines(lines(stream, encoding, piped=source.piped))
     first = next(source_lines, "")
     while first and not first.strip():
         first = next(source_lines, "")
     start = source_lines.number
-    rows = _Rows(source, given)
+    rows = Rows(source, given)
     reader = csv.reader(_Chain(first, source_lines), delimiter=_delimiter(first), strict=True)
     header: list[str] | None = None
     while True:
@@ -312,13 +322,14 @@ def read_parquet(
     import pyarrow
     import pyarrow.parquet
 
-    if source.path is None or source.packing:
+    if source.piped or source.packing:
         raise UnreadableError(
             "Parquet is not read from standard input or a packed file; give the .parquet file"
         )
     stream.close()
+    place = open_hub_file(source.address) if source.address else source.path
     try:
-        with pyarrow.parquet.ParquetFile(source.path) as table:
+        with pyarrow.parquet.ParquetFile(place) as table:
             columns = ColumnMap.guess(table.schema_arrow.names, given)
             wanted = sorted(set(columns.fields.values()))
             number = 0

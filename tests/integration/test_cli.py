@@ -87,6 +87,9 @@ def test_bad_input_becomes_failures_that_say_what_to_do(tmp_path: Path) -> None:
     [
         (["classify", "{news}", "-o", "{out}", "-t", "XX"], 1, "Did you mean"),
         (["classify", "{news}/nothing.txt", "-o", "{out}"], 2, "does not exist"),
+        (["classify", "{news}"], 1, "--out FOLDER is missing"),
+        (["classify", "-", "{news}"], 1, "--out FOLDER is missing"),
+        (["classify", "{news}", "-o", "{out}", "--format", "xlsx"], 1, "csv or jsonl"),
         (["classify", "{news}", "-o", "{out}", "--column", "body"], 1, "--column text=body"),
         (["classify", "{news}", "-o", "{out}", "--min-confidence", "2"], 1, "from 0 to 1"),
         (["classify", "{news}", "-o", "{out}", "--model", "/no/where"], 1, "Bundled: polystance-mini"),
@@ -156,3 +159,48 @@ def test_a_sample_is_drawn_labelled_and_corrects_the_gaps(tmp_path: Path) -> Non
     wrong = polystance("sample", out, "-o", tmp_path / "x.xlsx")
     assert wrong.returncode == 1
     assert ".csv or .json" in wrong.stderr
+
+
+def test_without_out_standard_input_goes_to_standard_output(tmp_path: Path) -> None:
+    given = json.dumps({"id": "a", "text": ZH}) + '\n{"text": \n' + json.dumps({"id": "b", "text": ZH}) + "\n"
+    result = polystance("classify", "-", "-t", "US", stdin=given)
+    assert result.returncode == 0, result.stderr
+    objects = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(o["article_id"], [s["target"] for s in o["stances"]]) for o in objects] == [
+        ("a", ["US"]),
+        ("b", ["US"]),
+    ]
+    said = result.stderr.splitlines()
+    assert said[0].startswith("-:2: broken JSON")
+    assert said[-1] == "2 articles labelled, 1 inputs failed."
+    table = polystance("classify", "-", "-t", "US", "--format", "csv", "--strict", stdin=given)
+    assert table.returncode == 3
+    assert [row["article_id"] for row in csv.DictReader(table.stdout.splitlines())] == ["a", "b"]
+    nothing = polystance("classify", "-", stdin="")
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+
+
+def test_a_reader_that_leaves_ends_the_filter_quietly(tmp_path: Path) -> None:
+    rows = tmp_path / "x.jsonl"
+    rows.write_text("".join(json.dumps({"text": ZH}) + "\n" for _ in range(400)), encoding="utf-8")
+    with rows.open("rb") as source:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "polystance", "classify", "-"],
+            stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert json.loads(running.stdout.readline())["article_id"]
+        running.stdout.close()
+        said = running.stderr.read()
+        running.stderr.close()
+    assert (running.wait(timeout=120), said) == (1, b"")
+
+
+def test_format_writes_one_plain_file(tmp_path: Path) -> None:
+    result = polystance(
+        "classify", "-", "-o", tmp_path / "out", "--format", "csv", stdin=json.dumps({"text": ZH})
+    )
+    assert result.returncode == 0, result.stderr
+    with (tmp_path / "out" / "labels.csv").open(encoding="utf-8-sig", newline="") as lines:
+        assert {row["target"] for row in csv.DictReader(lines)} == {"US", "CN"}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from polystance.errors import InputError, RunFolderError
+from polystance.errors import HubError, InputError, RunFolderError
 from polystance.inference import job, tables
 from polystance.inference.classifier import StanceClassifier
 from polystance.inference.job import JobOptions, run_job
+from polystance.inference.labelfile import LabelFormat
 
 TEXTS = [
     "Beijing accused Washington of bullying and vowed to answer in kind.",
@@ -124,3 +129,64 @@ def test_nothing_readable_is_an_error_that_keeps_the_reasons(
     with pytest.raises(InputError, match="No article could be read"):
         run_job(classifier, [str(tmp_path / "empty.jsonl")], tmp_path / "out", JobOptions())
     assert "empty" in (tmp_path / "out" / "failures.jsonl").read_text()
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_one_plain_file_beside_the_tables_is_the_same_after_a_stop(
+    classifier: StanceClassifier,
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: LabelFormat,
+) -> None:
+    name, options = f"labels.{form}", JobOptions(format=form)
+    run_job(classifier, [str(corpus)], tmp_path / "one", options)
+    monkeypatch.setattr(job, "SHARD_ITEMS", 2)
+    run_job(classifier, [str(corpus)], tmp_path / "whole", options)
+    real, calls = job._write_shard, []
+
+    def stop(*args: Any) -> None:
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(args)
+        real(*args)
+
+    monkeypatch.setattr(job, "_write_shard", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(classifier, [str(corpus)], tmp_path / "out", options)
+    assert not (tmp_path / "out" / name).exists()
+    monkeypatch.setattr(job, "_write_shard", real)
+    assert run_job(classifier, [str(corpus)], tmp_path / "out", options).resumed == 1
+    written = (tmp_path / "out" / name).read_bytes()
+    assert written == (tmp_path / "whole" / name).read_bytes()
+    pairs = [(s["article_id"], s["target"]) for s in rows(tmp_path / "one", "stances")]
+    text = (tmp_path / "one" / name).read_text(encoding="utf-8-sig")
+    if form == "csv":
+        assert [(r["article_id"], r["target"]) for r in csv.DictReader(io.StringIO(text))] == pairs
+    else:
+        objects = [json.loads(line) for line in text.splitlines()]
+        assert [o["article_id"] for o in objects] == [f"a{i}" for i in range(len(TEXTS))]
+        assert [(o["article_id"], s["target"]) for o in objects for s in o["stances"]] == pairs
+    with pytest.raises(RunFolderError, match=r"options\.format"):
+        run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
+    assert name in job.delete_run(tmp_path / "out")
+
+
+def test_a_network_that_fails_stops_the_job_and_the_same_command_goes_on(
+    classifier: StanceClassifier, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "SHARD_ITEMS", 2)
+    run_job(classifier, [str(corpus)], tmp_path / "whole", JobOptions())
+    real = job.read_articles
+
+    def failing(*args: Any, **options: Any) -> Iterator[Any]:
+        yield from islice(real(*args, **options), 3)
+        raise HubError("the hub can't be reached")
+
+    monkeypatch.setattr(job, "read_articles", failing)
+    with pytest.raises(HubError):
+        run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
+    monkeypatch.setattr(job, "read_articles", real)
+    assert run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions()).resumed == 1
+    for name in ("articles.parquet", "stances.parquet", "failures.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

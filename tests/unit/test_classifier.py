@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from datasets import Dataset, DatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -247,3 +248,17 @@ def test_devices() -> None:
     for bad in ("abacus", "mps:x"):
         with pytest.raises(UsageError, match=bad.split(":")[0]):
             pick_device(bad)
+
+
+def test_data_sets_are_taken_as_tables_are(classifier: StanceClassifier) -> None:
+    rows = {"headline": ["A", "B"], "content": list(ENGLISH[:2]), "picture": [1, 2]}
+    whole = Dataset.from_dict(rows)
+    for dataset in (whole, whole.to_iterable_dataset(), whole.with_format("numpy")):
+        found = classifier.classify(dataset)
+        assert [(x.article.title, x.article.text) for x in found] == list(zip("AB", ENGLISH[:2], strict=True))
+    with pytest.raises(UsageError, match="one of its splits: train"):
+        classifier.classify(DatasetDict(train=whole))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="Row 2 of the data set"):
+        classifier.classify(Dataset.from_dict({"text": ["Rain.", None]}))
+    with pytest.raises(UsageError, match="no text column"):
+        classifier.classify(Dataset.from_dict({"a": ["b"]}))

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -18,6 +19,7 @@ from polystance.inference.sources import Failure, read_articles
 from polystance.inference.sources import files as files_module
 from polystance.inference.sources import rows as rows_module
 from polystance.inference.sources.failures import UnreadableError
+from polystance.models.records import Article
 from tests.unit.reading import read
 
 CHINESE = (
@@ -75,7 +77,7 @@ def test_given_encoding_wins_and_unknown_one_is_named(tmp_path: Path) -> None:
         ("archive.zip", b"PK\x03\x04" + bytes(40), "zip archive"),
         ("noise", bytes(range(256)) * 8, "not text"),
         ("zeros.dat", bytes(4000), "zero bytes"),
-        ("page.warc", b"WARC/1.1\r\n", "WARC"),
+        ("page.warc", b"WARC/1.1\r\n", "Content-Length"),
         ("empty.txt", b"", "empty"),
         ("blank.txt", b" \n\r\n\t", "empty"),
         ("empty.jsonl", b"", "empty"),
@@ -112,7 +114,9 @@ def test_nothing_readable_at_all_raises_after_the_failures(tmp_path: Path) -> No
     [
         ("nowhere/at/all.txt", "does not exist"),
         ("nowhere/*.jsonl", "No file matches"),
-        ("hf://datasets/me/mine", "local files"),
+        ("https://example.org/a.txt", "Download it"),
+        ("hf://datasets/mine", "hf://datasets/USER/NAME"),
+        ("hf://models/me/mine", "hf://datasets/USER/NAME"),
         ("bad\0name", "does not exist"),
     ],
 )
@@ -243,3 +247,48 @@ def test_long_text_is_untouched(tmp_path: Path) -> None:
         f"A headline of the sample\n2025-01-02 10:00 | Sample Herald\n{text}", encoding="utf-8"
     )
     assert [article.text for article in read(tmp_path)[0]] == [text, text]
+
+
+@pytest.mark.parametrize(
+    "suffix", [".jsonl.zst", ".csv.zst", ".tsv.zst", ".json.zst", ".html.zst", ".txt.zst"]
+)
+def test_zstandard_of_every_kind(tmp_path: Path, suffix: str) -> None:
+    content = {
+        ".jsonl.zst": json.dumps({"title": "A", "text": ENGLISH}) + "\n",
+        ".csv.zst": f"title,text\nA,{ENGLISH}\n",
+        ".tsv.zst": f"title\ttext\nA\t{ENGLISH}\n",
+        ".json.zst": json.dumps([{"title": "A", "text": ENGLISH}]),
+        ".html.zst": f"<html><title>A</title><article><p>{ENGLISH * 4}</p></article></html>",
+        ".txt.zst": f"A\n2025-10-08 22:24 | Sample Herald\n{ENGLISH}",
+    }[suffix]
+    (tmp_path / f"a{suffix}").write_bytes(zstandard.compress(content.encode()))
+    articles, failures = read(tmp_path)
+    assert [article.title for article in articles] == ["A"]
+    assert not failures
+    (tmp_path / f"a{suffix}").write_bytes(b"\x5d\x2a\x4d\x18" + zstandard.compress(content.encode()))
+    assert "dictionary" in read(tmp_path)[1][0].reason
+
+
+@pytest.mark.parametrize("pause", [1, 7, 40, 1 << 16])
+def test_rows_of_a_slow_pipe_come_before_its_end(monkeypatch: pytest.MonkeyPatch, pause: int) -> None:
+    """Standard input comes in pieces; the first row is read when two lines are there, whatever follows."""
+    rows = "".join(json.dumps({"title": str(n), "text": ENGLISH}) + "\n" for n in range(4)).encode()
+    taken = []
+
+    class Pipe(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            start = sum(taken)
+            piece = rows[start : start + min(pause, len(buffer))]
+            taken.append(len(piece))
+            buffer[: len(piece)] = piece
+            return len(piece)
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Pipe())))
+    reader = read_articles("-")
+    first = next(reader)
+    assert isinstance(first, Article)
+    assert sum(taken) <= 3 * len(rows) // 4 or pause == 1 << 16
+    assert [first.title, *(found.title for found in reader if isinstance(found, Article))] == list("0123")
