@@ -1,9 +1,12 @@
 """The batch job: sources in, a run folder out, in shards that survive a stop.
 
-    articles.parquet  stances.parquet  texts.parquet  failures.jsonl  run.json  [labels.csv | labels.jsonl]
+    articles.parquet  stances.parquet  texts.parquet  failures.jsonl  timing.json  run.json
+    [labels.csv | labels.jsonl]
 
 While the job runs, finished shards lie in `OUT/.shards/`, each put there by one rename. The same command
-goes on after the last of them; when all are there, they are joined and the folder of shards goes.
+goes on after the last of them; when all are there, they are joined, `run.json` marks the run as finished, and
+the folder of shards goes. Killed at any point and run again, a job leaves the bytes that it would have left
+undisturbed; what can't be the same twice is in `timing.json` alone.
 """
 
 from __future__ import annotations
@@ -35,11 +38,14 @@ from polystance.models.records import Article
 
 SHARD_ITEMS: Final = 1_000
 _SHARDS: Final = ".shards"
+_DOOMED: Final = ".shards.old"
 _PLAN: Final = "plan.json"
-_OUTPUTS: Final = (
+_JOINED: Final = (
     "articles.parquet", "stances.parquet", "texts.parquet", "labels.csv", "labels.jsonl", "failures.jsonl",
-    "run.json",
 )  # fmt: skip
+_MANIFEST: Final = "run.json"
+# The manifest goes first: a folder that has it is taken for whole.
+_OUTPUTS: Final = (_MANIFEST, "timing.json", *_JOINED)
 _SCHEMAS: Final = {"articles": tables.ARTICLES, "stances": tables.STANCES, "texts": tables.TEXTS}
 Progress = Callable[[int, int], None]
 
@@ -67,8 +73,8 @@ class JobOptions:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Files that are made from shards."""
-        without = {"run.json", "labels.csv", "labels.jsonl"} - {f"labels.{self.format}"}
-        return tuple(n for n in _OUTPUTS if n not in without and (self.texts or n != "texts.parquet"))
+        without = {"labels.csv", "labels.jsonl"} - {f"labels.{self.format}"}
+        return tuple(n for n in _JOINED if n not in without and (self.texts or n != "texts.parquet"))
 
 
 @dataclass(frozen=True)
@@ -92,26 +98,33 @@ def run_job(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
+    shard_items: int = SHARD_ITEMS,
 ) -> JobResult:
     """Label every article in `inputs` and write the run folder `out`.
 
     Args:
         inputs: Files, folders, globs, addresses on the hub, or "-" for standard input.
-        overwrite: Delete an earlier run in `out` first. Only files that a run writes are ever deleted.
+        overwrite: Delete an earlier run in `out` first: what `run_files` lists, nothing else.
         progress: Called after each shard with the articles and failures so far.
+        shard_items: Articles and failures in a shard, the most that a kill can undo.
 
     Raises:
         InputError: An input doesn't exist, or nothing in them was an article.
         HubError: The hub can't be reached; the same command goes on where it was left.
-        RunFolderError: `out` holds a run with another checkpoint, other options or other input, or files
-            that no run wrote.
+        RunFolderError: `out` holds a run with another checkpoint, other options or other input, a run of
+            standard input (which can't be told from another), or files that no run wrote.
     """
     started = time.monotonic()
-    plan = _plan(classifier, inputs, options)
+    plan = _plan(classifier, inputs, options, shard_items)
     if overwrite:
-        delete_run(out)
-    if (done := _finished(out, plan)) is not None:
-        return done
+        for path in run_files(out):
+            if path.is_file():
+                path.unlink()
+        _delete_shards(out)
+    if (counts := _finished(out, plan)) is not None:
+        _delete_shards(out)  # where a kill left some of them
+        seconds = time.monotonic() - started
+        return JobResult(out, counts["articles"], counts["stances"], counts["failures"], seconds, reused=True)
     shards = out / _SHARDS
     _check_folder(out)
     shards.mkdir(parents=True, exist_ok=True)
@@ -123,7 +136,7 @@ def run_job(
     while True:
         chunk: list[Article | Failure] = []
         try:
-            for item in islice(items, SHARD_ITEMS):
+            for item in islice(items, shard_items):
                 chunk.append(item)
         except HubError:  # what was read of this shard is read again by the same command
             raise
@@ -143,7 +156,7 @@ def run_job(
         number += 1
     if not articles:
         _join(shards, out, number, ("failures.jsonl",))
-        shutil.rmtree(shards)
+        _delete_shards(out)
         detail = (
             f"See {out / 'failures.jsonl'} for the reason of each of {failures}."
             if failures
@@ -152,71 +165,87 @@ def run_job(
         raise InputError(f"No article could be read from {', '.join(map(str, inputs))}. {detail}".strip())
     _join(shards, out, number, options.outputs)
     seconds = time.monotonic() - started
-    stances = pq.ParquetFile(out / "stances.parquet").metadata.num_rows
-    _write_json(
-        out / "run.json",
-        {
-            **plan,
-            "counts": {"articles": articles, "stances": stances, "failures": failures},
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(seconds, 3),
-            "machine": {
-                "python": platform.python_version(),
-                "device": str(classifier.checkpoint.model.device),
-            },
-        },
-    )
-    shutil.rmtree(shards)
-    return JobResult(out, articles, stances, failures, seconds, resumed)
+    counts = {
+        "articles": articles,
+        "stances": pq.ParquetFile(out / "stances.parquet").metadata.num_rows,
+        "failures": failures,
+    }
+    seconds = time.monotonic() - started
+    timing = {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "shards": {"all": number, "from_before": resumed},
+        "python": platform.python_version(),
+        "device": str(classifier.checkpoint.model.device),
+    }
+    _write_json(shards, out / "timing.json", timing)
+    _write_json(shards, out / _MANIFEST, {**plan, "counts": counts})
+    _delete_shards(out)
+    return JobResult(out, articles, counts["stances"], failures, seconds, resumed)
 
 
-def _plan(classifier: StanceClassifier, inputs: Sequence[str], options: JobOptions) -> dict[str, Any]:
+def run_files(out: Path) -> list[Path]:
+    """What a run, finished or not, has written into `out`, in the order in which it is to be deleted."""
+    files = [path for name in _OUTPUTS if (path := out / name).is_file()]
+    return files + [path for name in (_SHARDS, _DOOMED) if (path := out / name).is_dir()]
+
+
+def _plan(
+    classifier: StanceClassifier, inputs: Sequence[str], options: JobOptions, shard_items: int
+) -> dict[str, Any]:
     """Everything that has to be equal for a run to go on."""
     from importlib.metadata import version
 
+    checkpoint = classifier.checkpoint
     return {
         "polystance": polystance.__version__,
         "schema": tables.SCHEMA_VERSION,
-        "checkpoint": {"name": classifier.checkpoint.settings.name, "sha256": classifier.checkpoint.digest()},
+        "checkpoint": {
+            "name": checkpoint.settings.name,
+            "sha256": checkpoint.digest(),
+            "dtype": str(checkpoint.model.dtype).removeprefix("torch."),
+        },
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
         "options": {
             **asdict(options),
             "targets": list(options.targets) if options.targets is not None else "auto",
             "columns": dict(options.columns),
         },
+        "shard_items": shard_items,
         "inputs": [str(given) for given in inputs],
         "files": _fingerprints(inputs),
     }
 
 
-def _fingerprints(inputs: Sequence[str]) -> dict[str, list[int] | str]:
-    """Size and time of change of every input file, commit of what lies on the hub.
+def _fingerprints(inputs: Sequence[str]) -> dict[str, str | None]:
+    """Size and time of change of every input file, by name; the commit of what lies on the hub.
 
-    Standard input has neither, and can't be resumed.
+    Of standard input nothing is known.
     """
-    prints: dict[str, list[int] | str] = {}
+    prints: dict[str, str | None] = {}
     for source in walk(inputs):
         if source.address is not None:
-            prints[source.key] = commit(source.address)
-        elif source.path is not None:
+            prints[source.name] = commit(source.address)
+        elif source.path is None:
+            prints[source.name] = None
+        else:
             stat = source.path.stat()
-            prints[source.key] = [stat.st_size, stat.st_mtime_ns]
+            changed = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="microseconds")
+            prints[source.name] = f"{stat.st_size} bytes, changed {changed}"
     return prints
 
 
-def _finished(out: Path, plan: Mapping[str, Any]) -> JobResult | None:
-    """The result of an earlier, finished run of the same plan; RunFolderError if `out` holds another run."""
-    manifest = out / "run.json"
+def _finished(out: Path, plan: Mapping[str, Any]) -> dict[str, int] | None:
+    """Counts of an earlier, finished run of the same plan; RunFolderError if `out` holds another run."""
+    manifest = out / _MANIFEST
     if not manifest.is_file():
         return None
     known = json.loads(manifest.read_text(encoding="utf-8"))
     different = _differences(known, plan)
     if different:
         raise RunFolderError(_refusal(out, different, "finished"))
-    counts = known["counts"]
-    return JobResult(
-        out, counts["articles"], counts["stances"], counts["failures"], known["seconds"], reused=True
-    )
+    counts: dict[str, int] = known["counts"]
+    return counts
 
 
 def _check_plan(path: Path, plan: Mapping[str, Any], out: Path) -> None:
@@ -225,22 +254,27 @@ def _check_plan(path: Path, plan: Mapping[str, Any], out: Path) -> None:
         if different:
             raise RunFolderError(_refusal(out, different, "unfinished"))
     else:
-        _write_json(path, plan)
+        _write_json(path.parent, path, plan)
 
 
 def _differences(known: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
     lines = []
     for key, value in plan.items():
         before = known.get(key)
-        if before == value:
-            continue
         if isinstance(value, dict) and isinstance(before, dict):
             names = [n for n in sorted({*before, *value}) if before.get(n) != value.get(n)]
-            shown = [f"{key}.{n}: {before.get(n)!r} then, {value.get(n)!r} now" for n in names[:5]]
-            lines += shown + ([f"{key}: and {len(names) - 5} more"] if len(names) > 5 else [])
-        else:
-            lines.append(f"{key}: {before!r} then, {value!r} now")
+            lines += [_difference(f"{key}.{n}", before, value, n) for n in names[:5]]
+            lines += [f"{key}: and {len(names) - 5} more"] if len(names) > 5 else []
+        elif before != value:
+            lines.append(_difference(key, known, plan, key))
+    if "-" in plan["files"]:
+        lines.append("files.-: what standard input held then can't be compared with what it holds now")
     return lines
+
+
+def _difference(shown: str, before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> str:
+    then, since = (repr(side[name]) if name in side else "absent" for side in (before, now))
+    return f"{shown}: {then} then, {since} now"
 
 
 def _refusal(out: Path, different: Sequence[str], state: str) -> str:
@@ -256,24 +290,21 @@ def _check_folder(out: Path) -> None:
         raise RunFolderError(f"{out} is a file. Give a folder for the results.")
     if (out / _SHARDS).is_dir() or not out.is_dir():
         return
-    foreign = [name for name in _OUTPUTS if (out / name).exists() and name != "failures.jsonl"]
+    foreign = [name for name in _JOINED if (out / name).exists() and name != "failures.jsonl"]
     if foreign:
         raise RunFolderError(
             f"{out} has {', '.join(foreign)} but no run.json. Give another folder, or --overwrite."
         )
 
 
-def delete_run(out: Path) -> list[str]:
-    """Delete what a run wrote into `out`, nothing else; returns the names."""
-    deleted = []
-    for name in _OUTPUTS:
-        if (out / name).is_file():
-            (out / name).unlink()
-            deleted.append(name)
-    if (out / _SHARDS).is_dir():
-        shutil.rmtree(out / _SHARDS)
-        deleted.append(_SHARDS)
-    return deleted
+def _delete_shards(out: Path) -> None:
+    """Delete the folder of shards, renamed first: a kill must not leave half a shard in its place."""
+    shards, doomed = out / _SHARDS, out / _DOOMED
+    if doomed.exists():
+        shutil.rmtree(doomed)
+    if shards.exists():
+        os.replace(shards, doomed)
+        shutil.rmtree(doomed)
 
 
 def _write_shard(
@@ -331,8 +362,8 @@ def _row_groups(parts: Iterable[Path], schema: pa.Schema) -> Iterator[pa.Table]:
         yield pq.read_table(part, schema=schema)
 
 
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    temporary = path.with_name(path.name + ".part")
+def _write_json(shards: Path, path: Path, data: Mapping[str, Any]) -> None:
+    temporary = shards / f"{path.name}.part"
     temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     _sync(temporary)
     os.replace(temporary, path)

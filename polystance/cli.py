@@ -322,11 +322,13 @@ def _classify(
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from polystance.inference.classifier import StanceClassifier
-    from polystance.inference.job import JobOptions, run_job
+    from polystance.inference.job import JobOptions, run_files, run_job
     from polystance.inference.summary import labels_text
 
     classifier = StanceClassifier.from_pretrained(model, device)
     options = JobOptions(targets, min_confidence, columns, encoding, texts, label_format)
+    if overwrite and (deleted := run_files(out)):
+        _say(f"--overwrite deletes from {out}: {', '.join(path.name for path in deleted)}")
     talk = Console(stderr=True)
     with Progress(
         SpinnerColumn(),

@@ -81,31 +81,6 @@ def test_explicit_targets_are_scored_in_every_article(
     assert [s["mentions"] for s in stances if s["target"] == "RU"] == [0, 0, 0, 1, 0]
 
 
-def test_a_stopped_job_goes_on_and_ends_as_if_it_had_not_stopped(
-    classifier: StanceClassifier, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job, "SHARD_ITEMS", 2)
-    run_job(classifier, [str(corpus)], tmp_path / "whole", JobOptions())
-    real, calls = job._write_shard, []
-
-    def stop(*args: Any) -> None:
-        if len(calls) == 1:
-            (args[-1].with_suffix(".part")).mkdir()  # as a kill in mid-shard leaves it
-            raise KeyboardInterrupt
-        calls.append(args)
-        real(*args)
-
-    monkeypatch.setattr(job, "_write_shard", stop)
-    with pytest.raises(KeyboardInterrupt):
-        run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
-    assert not (tmp_path / "out" / "articles.parquet").exists()
-    monkeypatch.setattr(job, "_write_shard", real)
-    result = run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
-    assert result.resumed == 1
-    for name in ("articles.parquet", "stances.parquet", "failures.jsonl"):
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
 def test_a_finished_run_is_reused_and_another_is_refused_with_the_differences(
     classifier: StanceClassifier, corpus: Path, tmp_path: Path
 ) -> None:
