@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,9 +27,10 @@ import polystance
 from polystance.errors import InputError, RunFolderError
 from polystance.inference import tables
 from polystance.inference.classifier import StanceClassifier
+from polystance.inference.engines import Chunk, Engine, LocalEngine
 from polystance.inference.sources import Failure, read_articles
 from polystance.inference.sources.files import walk
-from polystance.models.records import Article
+from polystance.models.records import Article, ArticleLabels
 
 SHARD_ITEMS: Final = 1_000
 _SHARDS: Final = ".shards"
@@ -76,8 +77,24 @@ class JobResult:
     reused: bool = False
 
 
+@dataclass
+class _Done:
+    """What lies in shards so far. `nothing`: the complaint of a reader that found no article at all."""
+
+    shards: int = 0
+    resumed: int = 0
+    articles: int = 0
+    failures: int = 0
+    nothing: InputError | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        self.shards += 1
+        self.articles += len(chunk.articles)
+        self.failures += len(chunk.failures)
+
+
 def run_job(
-    classifier: StanceClassifier,
+    engine: Engine | StanceClassifier,
     inputs: Sequence[str],
     out: Path,
     options: JobOptions,
@@ -88,6 +105,8 @@ def run_job(
     """Label every article in `inputs` and write the run folder `out`.
 
     Args:
+        engine: What labels; a classifier stands for the local engine around it. Which engine it is leaves
+            the tables as they are, so a job may go on with another.
         inputs: Files, folders, globs, or "-" for standard input.
         overwrite: Delete an earlier run in `out` first. Only files that a run writes are ever deleted.
         progress: Called after each shard with the articles and failures so far.
@@ -98,75 +117,82 @@ def run_job(
             that no run wrote.
     """
     started = time.monotonic()
-    plan = _plan(classifier, inputs, options)
+    engine = LocalEngine(engine) if isinstance(engine, StanceClassifier) else engine
+    plan = _plan(engine, inputs, options)
     if overwrite:
         delete_run(out)
-    if (done := _finished(out, plan)) is not None:
-        return done
+    if (finished := _finished(out, plan)) is not None:
+        return finished
     shards = out / _SHARDS
     _check_folder(out)
     shards.mkdir(parents=True, exist_ok=True)
     _check_plan(shards / _PLAN, plan, out)
-    resumed = articles = failures = 0
-    items = iter(read_articles(inputs, columns=options.columns or None, encoding=options.encoding))
-    number = 0
-    nothing: InputError | None = None
-    while True:
-        chunk: list[Article | Failure] = []
-        try:
-            for item in islice(items, SHARD_ITEMS):
-                chunk.append(item)
-        except InputError as error:  # raised at the end, when nothing at all was an article
-            nothing = error
-        if not chunk:
-            break
-        failures += sum(isinstance(item, Failure) for item in chunk)
-        articles += sum(isinstance(item, Article) for item in chunk)
-        folder = shards / f"{number:06d}"
-        if folder.is_dir():
-            resumed += 1
-        else:
-            _write_shard(classifier, chunk, options, folder)
+    done = _Done()
+    targets = "auto" if options.targets is None else options.targets
+    missing = _missing(inputs, options, shards, done)
+    for chunk, labels in engine.label(missing, targets, min_confidence=options.min_confidence):
+        _write_shard(chunk, labels, options, _folder(shards, chunk.number))
+        done.add(chunk)
         if progress:
-            progress(articles, failures)
-        number += 1
-    if not articles:
-        _join(shards, out, number, ("failures.jsonl",))
+            progress(done.articles, done.failures)
+    if not done.articles:
+        _join(shards, out, done.shards, ("failures.jsonl",))
         shutil.rmtree(shards)
         detail = (
-            f"See {out / 'failures.jsonl'} for the reason of each of {failures}."
-            if failures
-            else str(nothing or "")
+            f"See {out / 'failures.jsonl'} for the reason of each of {done.failures}."
+            if done.failures
+            else str(done.nothing or "")
         )
         raise InputError(f"No article could be read from {', '.join(map(str, inputs))}. {detail}".strip())
-    _join(shards, out, number, options.outputs)
+    _join(shards, out, done.shards, options.outputs)
     seconds = time.monotonic() - started
     stances = pq.ParquetFile(out / "stances.parquet").metadata.num_rows
     _write_json(
         out / "run.json",
         {
             **plan,
-            "counts": {"articles": articles, "stances": stances, "failures": failures},
+            "counts": {"articles": done.articles, "stances": stances, "failures": done.failures},
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
-            "machine": {
-                "python": platform.python_version(),
-                "device": str(classifier.checkpoint.model.device),
-            },
+            "machine": {"python": platform.python_version(), "device": engine.device},
         },
     )
     shutil.rmtree(shards)
-    return JobResult(out, articles, stances, failures, seconds, resumed)
+    return JobResult(out, done.articles, stances, done.failures, seconds, done.resumed)
 
 
-def _plan(classifier: StanceClassifier, inputs: Sequence[str], options: JobOptions) -> dict[str, Any]:
+def _missing(inputs: Sequence[str], options: JobOptions, shards: Path, done: _Done) -> Iterator[Chunk]:
+    """The chunks that no shard holds yet; those that one holds are added to `done`."""
+    reader = read_articles(inputs, columns=options.columns or None, encoding=options.encoding)
+    for number in count():
+        items: list[Article | Failure] = []
+        try:
+            for item in islice(reader, SHARD_ITEMS):
+                items.append(item)
+        except InputError as error:  # raised at the end, when nothing at all was an article
+            done.nothing = error
+        if not items:
+            return
+        chunk = Chunk(number, items)
+        if _folder(shards, number).is_dir():
+            done.resumed += 1
+            done.add(chunk)
+        else:
+            yield chunk
+
+
+def _folder(shards: Path, number: int) -> Path:
+    return shards / f"{number:06d}"
+
+
+def _plan(engine: Engine, inputs: Sequence[str], options: JobOptions) -> dict[str, Any]:
     """Everything that has to be equal for a run to go on."""
     from importlib.metadata import version
 
     return {
         "polystance": polystance.__version__,
         "schema": tables.SCHEMA_VERSION,
-        "checkpoint": {"name": classifier.checkpoint.settings.name, "sha256": classifier.checkpoint.digest()},
+        "checkpoint": {"name": engine.checkpoint.settings.name, "sha256": engine.checkpoint.digest()},
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
         "options": {
             **asdict(options),
@@ -260,14 +286,7 @@ def delete_run(out: Path) -> list[str]:
     return deleted
 
 
-def _write_shard(
-    classifier: StanceClassifier, chunk: Sequence[Article | Failure], options: JobOptions, folder: Path
-) -> None:
-    labels = classifier.classify(
-        [item for item in chunk if isinstance(item, Article)],
-        "auto" if options.targets is None else options.targets,
-        min_confidence=options.min_confidence,
-    )
+def _write_shard(chunk: Chunk, labels: Sequence[ArticleLabels], options: JobOptions, folder: Path) -> None:
     half = folder.with_suffix(".part")
     if half.exists():
         shutil.rmtree(half)
@@ -276,7 +295,7 @@ def _write_shard(
     pq.write_table(tables.stances_table(labels), half / "stances.parquet")
     if options.texts:
         pq.write_table(tables.texts_table(labels), half / "texts.parquet", compression="zstd")
-    rows = (asdict(item) for item in chunk if isinstance(item, Failure))
+    rows = (asdict(failure) for failure in chunk.failures)
     (half / "failures.jsonl").write_text(
         "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
     )
@@ -285,10 +304,10 @@ def _write_shard(
     os.replace(half, folder)
 
 
-def _join(shards: Path, out: Path, count: int, names: Iterable[str]) -> None:
+def _join(shards: Path, out: Path, number_of_shards: int, names: Iterable[str]) -> None:
     """Shards to final files, each written beside its place and moved there when complete."""
     for name in names:
-        parts = [shards / f"{number:06d}" / name for number in range(count)]
+        parts = [_folder(shards, number) / name for number in range(number_of_shards)]
         temporary = shards / f"{name}.part"
         if name.endswith(".parquet"):
             schema = _SCHEMAS[name.removesuffix(".parquet")]

@@ -67,6 +67,17 @@ Texts = Annotated[
     ),
 ]
 
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="local: label in this process; ray: on the workers of a Ray cluster.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Ray cluster, HOST:PORT or auto; left out: one of this machine alone, for this job."),
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Of the Ray cluster; left out: one per GPU, or per core without one.")
+]
+
 
 @app.callback(invoke_without_command=True)
 def _root(
@@ -93,12 +104,15 @@ def run(
     period: PeriodOption = "month",
     events: Events = None,
     texts: Texts = True,
+    engine: EngineOption = "local",
+    address: Address = None,
+    workers: Workers = None,
     overwrite: Overwrite = False,
     strict: Strict = False,
 ) -> None:
     """Classify articles, compare the two groups of outlets, and write report.html."""
-    options = (target, model, device, min_confidence, column, encoding, texts, overwrite)
-    result = _classify(inputs, out, *options)
+    options = (target, min_confidence, column, encoding, texts, overwrite)
+    result = _classify(inputs, out, *options, (engine, model, device, address, workers))
     try:
         _report(out, out, groups, None, weight, draws, None, period, events)
     except UsageError as error:
@@ -119,12 +133,15 @@ def classify(
     column: Column = None,
     encoding: Encoding = None,
     texts: Texts = True,
+    engine: EngineOption = "local",
+    address: Address = None,
+    workers: Workers = None,
     overwrite: Overwrite = False,
     strict: Strict = False,
 ) -> None:
     """Label articles in batch; a stopped job goes on with the same command."""
-    options = (target, model, device, min_confidence, column, encoding, texts, overwrite)
-    result = _classify(inputs, out, *options)
+    options = (target, min_confidence, column, encoding, texts, overwrite)
+    result = _classify(inputs, out, *options, (engine, model, device, address, workers))
     _finish(result, strict)
 
 
@@ -280,13 +297,12 @@ def _classify(
     inputs: list[str],
     out: Path,
     target: list[str] | None,
-    model: str | None,
-    device: str,
     min_confidence: float,
     column: list[str] | None,
     encoding: str | None,
     texts: bool,
     overwrite: bool,
+    engine: tuple[str, str | None, str, str | None, int | None],
 ) -> JobResult:
     # Checked before torch is loaded: a typing error should be answered at once.
     targets, columns = _targets(target), _columns(column)
@@ -296,11 +312,11 @@ def _classify(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from polystance.inference.classifier import StanceClassifier
+    from polystance.inference.engines import open_engine
     from polystance.inference.job import JobOptions, run_job
     from polystance.inference.summary import labels_text
 
-    classifier = StanceClassifier.from_pretrained(model, device)
+    labeller = open_engine(*engine)
     options = JobOptions(targets, min_confidence, columns, encoding, texts)
     talk = Console(stderr=True)
     with Progress(
@@ -316,7 +332,7 @@ def _classify(
         def progress(articles: int, failures: int) -> None:
             bar.update(task, description=f"{articles:,} articles, {failures:,} failures")
 
-        result = run_job(classifier, inputs, out, options, overwrite=overwrite, progress=progress)
+        result = run_job(labeller, inputs, out, options, overwrite=overwrite, progress=progress)
     if result.reused:
         _say(f"{out} already holds this run; nothing to label. (--overwrite labels anew.)")
     else:
