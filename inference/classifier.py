@@ -111,9 +111,7 @@ class StanceClassifier:
         self, articles: Iterable[ArticleLike], targets: Targets = "auto", *, min_confidence: float = 0.0
     ) -> Iterator[ArticleLabels]:
         """As `classify`, for any number of articles: reads `batch_articles` ahead, keeps no more."""
-        if not 0.0 <= min_confidence <= 1.0:
-            raise UsageError(f"min_confidence is {min_confidence}; it must lie from 0 to 1.")
-        chosen = None if targets == "auto" else _parse(targets)
+        chosen = chosen_targets(targets, min_confidence)
         numbered = (as_article(article, number) for number, article in enumerate(articles, 1))
         while chunk := list(islice(numbered, self.batch_articles)):
             jobs = self._prepare(chunk, chosen)
@@ -226,7 +224,12 @@ def _margin(logits: NDArray[np.floating[Any]], label: int) -> float:
     return float(logits[label]) - max(others)
 
 
-def _parse(targets: Targets) -> tuple[str, ...]:
+def chosen_targets(targets: Targets, min_confidence: float) -> tuple[str, ...] | None:
+    """Targets parsed, None for "auto"; raises what `StanceClassifier.classify` does for its options."""
+    if not 0.0 <= min_confidence <= 1.0:
+        raise UsageError(f"min_confidence is {min_confidence}; it must lie from 0 to 1.")
+    if targets == "auto":
+        return None
     if isinstance(targets, str):
         raise UsageError(f'targets is {targets!r}; give "auto" or a list such as ["US", "CN", "RU"].')
     parsed = parse_targets(targets)

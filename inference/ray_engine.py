@@ -31,11 +31,11 @@ import ray
 import torch
 from ray.data import ActorPoolStrategy, Dataset, Datasource, ReadTask, read_datasource
 from ray.data.block import BlockMetadata
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from polystance.errors import EngineError, PolystanceError, UsageError
-from polystance.inference.classifier import StanceClassifier, Targets
+from polystance.errors import EngineError, UsageError
+from polystance.inference.classifier import StanceClassifier, Targets, chosen_targets
 from polystance.inference.engines import Chunk
 from polystance.models.checkpoint import FILES, Checkpoint, load_checkpoint
 from polystance.models.records import ArticleLabels
@@ -113,11 +113,12 @@ class RayEngine:
             EngineError: No cluster answers at the address, or it broke down.
             UsageError: The cluster has not what `device` or `workers` ask for.
         """
+        chosen_targets(targets, min_confidence)  # here rather than in a worker, for errors as they are
         chunks = iter(chunks)
         first = next(chunks, None)
         if first is None:  # all was labelled before: no need of a cluster
             return
-        with _connected(self._address), _plain_errors():
+        with _connected(self._address), _failing_plainly():
             pool = self._pool = pool_for(ray.cluster_resources(), self._device, self._workers)
             here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
             # Where this process runs, so that it is lost with this process or not at all.
@@ -302,14 +303,11 @@ def _reach(address: str) -> None:
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Ray's errors as ours: what a worker raised on purpose is raised as it was."""
+def _failing_plainly() -> Iterator[None]:
+    """Ray's errors as ours."""
     try:
         yield
     except RayError as error:
-        cause = error.cause if isinstance(error, RayTaskError) else None
-        if isinstance(cause, PolystanceError):
-            raise cause from error
         raise EngineError(
             f"The Ray cluster failed: {error}\nFinished shards are kept; the same command goes on after them."
         ) from error
