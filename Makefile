@@ -21,6 +21,7 @@ test: $(READY) ## run the tests that need no GPU, no network and no patience
 	$(BIN)/python -m pytest -q -m 'not slow and not gpu and not network'
 
 slow: $(READY) ## run the slow tests too
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray]'
 	$(BIN)/python -m pytest -q -m 'not gpu and not network'
 
 lint: $(READY) ## style, and imports that go one way

@@ -126,9 +126,7 @@ class StanceClassifier:
 
         The first chunks are small, so that the first labels come soon.
         """
-        if not 0.0 <= min_confidence <= 1.0:
-            raise UsageError(f"min_confidence is {min_confidence}; it must lie from 0 to 1.")
-        chosen = None if targets == "auto" else _parse(targets)
+        chosen = chosen_targets(targets, min_confidence)
         if is_dataset(articles):
             articles = _dataset_articles(articles)
         numbered = (as_article(article, number) for number, article in enumerate(articles, 1))
@@ -260,7 +258,12 @@ def _dataset_articles(dataset: Any) -> Iterator[Article]:
         yield item
 
 
-def _parse(targets: Targets) -> tuple[str, ...]:
+def chosen_targets(targets: Targets, min_confidence: float) -> tuple[str, ...] | None:
+    """Targets parsed, None for "auto"; raises what `StanceClassifier.classify` does for its options."""
+    if not 0.0 <= min_confidence <= 1.0:
+        raise UsageError(f"min_confidence is {min_confidence}; it must lie from 0 to 1.")
+    if targets == "auto":
+        return None
     if isinstance(targets, str):
         raise UsageError(f'targets is {targets!r}; give "auto" or a list such as ["US", "CN", "RU"].')
     parsed = parse_targets(targets)

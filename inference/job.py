@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,11 +30,12 @@ import polystance
 from polystance.errors import HubError, InputError, RunFolderError
 from polystance.inference import labelfile, tables
 from polystance.inference.classifier import StanceClassifier
+from polystance.inference.engines import Chunk, Engine, LocalEngine
 from polystance.inference.labelfile import LabelFormat
 from polystance.inference.sources import Failure, read_articles
 from polystance.inference.sources.files import walk
 from polystance.inference.sources.hub import commit
-from polystance.models.records import Article
+from polystance.models.records import Article, ArticleLabels
 
 SHARD_ITEMS: Final = 1_000
 _SHARDS: Final = ".shards"
@@ -90,8 +91,24 @@ class JobResult:
     reused: bool = False
 
 
+@dataclass
+class _Done:
+    """What lies in shards so far. `nothing`: the complaint of a reader that found no article at all."""
+
+    shards: int = 0
+    resumed: int = 0
+    articles: int = 0
+    failures: int = 0
+    nothing: InputError | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        self.shards += 1
+        self.articles += len(chunk.articles)
+        self.failures += len(chunk.failures)
+
+
 def run_job(
-    classifier: StanceClassifier,
+    engine: Engine | StanceClassifier,
     inputs: Sequence[str],
     out: Path,
     options: JobOptions,
@@ -103,6 +120,8 @@ def run_job(
     """Label every article in `inputs` and write the run folder `out`.
 
     Args:
+        engine: What labels; a classifier stands for the local engine around it. Which engine it is leaves
+            the tables as they are, so a job may go on with another.
         inputs: Files, folders, globs, addresses on the hub, or "-" for standard input.
         overwrite: Delete an earlier run in `out` first: what `run_files` lists, nothing else.
         progress: Called after each shard with the articles and failures so far.
@@ -115,7 +134,8 @@ def run_job(
             standard input (which can't be told from another), or files that no run wrote.
     """
     started = time.monotonic()
-    plan = _plan(classifier, inputs, options, shard_items)
+    engine = LocalEngine(engine) if isinstance(engine, StanceClassifier) else engine
+    plan = _plan(engine, inputs, options, shard_items)
     if overwrite:
         for path in run_files(out):
             if path.is_file():
@@ -129,59 +149,42 @@ def run_job(
     _check_folder(out)
     shards.mkdir(parents=True, exist_ok=True)
     _check_plan(shards / _PLAN, plan, out)
-    resumed = articles = failures = 0
-    items = iter(read_articles(inputs, columns=options.columns or None, encoding=options.encoding))
-    number = 0
-    nothing: InputError | None = None
-    while True:
-        chunk: list[Article | Failure] = []
-        try:
-            for item in islice(items, shard_items):
-                chunk.append(item)
-        except HubError:  # what was read of this shard is read again by the same command
-            raise
-        except InputError as error:  # raised at the end, when nothing at all was an article
-            nothing = error
-        if not chunk:
-            break
-        failures += sum(isinstance(item, Failure) for item in chunk)
-        articles += sum(isinstance(item, Article) for item in chunk)
-        folder = shards / f"{number:06d}"
-        if folder.is_dir():
-            resumed += 1
-        else:
-            _write_shard(classifier, chunk, options, folder)
+    done = _Done()
+    targets = "auto" if options.targets is None else options.targets
+    missing = _missing(inputs, options, shards, shard_items, done)
+    for chunk, labels in engine.label(missing, targets, min_confidence=options.min_confidence):
+        _write_shard(chunk, labels, options, _folder(shards, chunk.number))
+        done.add(chunk)
         if progress:
-            progress(articles, failures)
-        number += 1
-    if not articles:
-        _join(shards, out, number, ("failures.jsonl",))
+            progress(done.articles, done.failures)
+    if not done.articles:
+        _join(shards, out, done.shards, ("failures.jsonl",))
         _delete_shards(out)
         detail = (
-            f"See {out / 'failures.jsonl'} for the reason of each of {failures}."
-            if failures
-            else str(nothing or "")
+            f"See {out / 'failures.jsonl'} for the reason of each of {done.failures}."
+            if done.failures
+            else str(done.nothing or "")
         )
         raise InputError(f"No article could be read from {', '.join(map(str, inputs))}. {detail}".strip())
-    _join(shards, out, number, options.outputs)
+    _join(shards, out, done.shards, options.outputs)
     seconds = time.monotonic() - started
     counts = {
-        "articles": articles,
+        "articles": done.articles,
         "stances": pq.ParquetFile(out / "stances.parquet").metadata.num_rows,
-        "failures": failures,
+        "failures": done.failures,
     }
     seconds = time.monotonic() - started
     timing = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
-        "shards": {"all": number, "from_before": resumed},
+        "shards": {"all": done.shards, "from_before": done.resumed},
         "python": platform.python_version(),
-        "device": str(classifier.checkpoint.model.device),
+        "device": engine.device,
     }
     _write_json(shards, out / "timing.json", timing)
     _write_json(shards, out / _MANIFEST, {**plan, "counts": counts})
     _delete_shards(out)
-    return JobResult(out, articles, counts["stances"], failures, seconds, resumed)
+    return JobResult(out, done.articles, counts["stances"], done.failures, seconds, done.resumed)
 
 
 def run_files(out: Path) -> list[Path]:
@@ -190,13 +193,39 @@ def run_files(out: Path) -> list[Path]:
     return files + [path for name in (_SHARDS, _DOOMED) if (path := out / name).is_dir()]
 
 
-def _plan(
-    classifier: StanceClassifier, inputs: Sequence[str], options: JobOptions, shard_items: int
-) -> dict[str, Any]:
+def _missing(
+    inputs: Sequence[str], options: JobOptions, shards: Path, shard_items: int, done: _Done
+) -> Iterator[Chunk]:
+    """The chunks that no shard holds yet; those that one holds are added to `done`."""
+    reader = iter(read_articles(inputs, columns=options.columns or None, encoding=options.encoding))
+    for number in count():
+        items: list[Article | Failure] = []
+        try:
+            for item in islice(reader, shard_items):
+                items.append(item)
+        except HubError:  # what was read of this shard is read again by the same command
+            raise
+        except InputError as error:  # raised at the end, when nothing at all was an article
+            done.nothing = error
+        if not items:
+            return
+        chunk = Chunk(number, items)
+        if _folder(shards, number).is_dir():
+            done.resumed += 1
+            done.add(chunk)
+        else:
+            yield chunk
+
+
+def _folder(shards: Path, number: int) -> Path:
+    return shards / f"{number:06d}"
+
+
+def _plan(engine: Engine, inputs: Sequence[str], options: JobOptions, shard_items: int) -> dict[str, Any]:
     """Everything that has to be equal for a run to go on."""
     from importlib.metadata import version
 
-    checkpoint = classifier.checkpoint
+    checkpoint = engine.checkpoint
     return {
         "polystance": polystance.__version__,
         "schema": tables.SCHEMA_VERSION,
@@ -307,14 +336,7 @@ def _delete_shards(out: Path) -> None:
         shutil.rmtree(doomed)
 
 
-def _write_shard(
-    classifier: StanceClassifier, chunk: Sequence[Article | Failure], options: JobOptions, folder: Path
-) -> None:
-    labels = classifier.classify(
-        [item for item in chunk if isinstance(item, Article)],
-        "auto" if options.targets is None else options.targets,
-        min_confidence=options.min_confidence,
-    )
+def _write_shard(chunk: Chunk, labels: Sequence[ArticleLabels], options: JobOptions, folder: Path) -> None:
     half = folder.with_suffix(".part")
     if half.exists():
         shutil.rmtree(half)
@@ -327,7 +349,7 @@ def _write_shard(
         (half / f"labels.{options.format}").write_text(
             labelfile.body(labels, options.format), encoding="utf-8", newline=""
         )
-    rows = (asdict(item) for item in chunk if isinstance(item, Failure))
+    rows = (asdict(failure) for failure in chunk.failures)
     (half / "failures.jsonl").write_text(
         "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
     )
@@ -336,10 +358,10 @@ def _write_shard(
     os.replace(half, folder)
 
 
-def _join(shards: Path, out: Path, count: int, names: Iterable[str]) -> None:
+def _join(shards: Path, out: Path, number_of_shards: int, names: Iterable[str]) -> None:
     """Shards to final files, each written beside its place and moved there when complete."""
     for name in names:
-        parts = [shards / f"{number:06d}" / name for number in range(count)]
+        parts = [_folder(shards, number) / name for number in range(number_of_shards)]
         temporary = shards / f"{name}.part"
         if name.endswith(".parquet"):
             schema = _SCHEMAS[name.removesuffix(".parquet")]

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DEFAULT: Final = "polystance-mini"
 SETTINGS_FILE: Final = "polystance.json"
 FORMAT: Final = 1
+# All that is needed to label, and all that decides a label.
+FILES: Final = ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_FILE)
 MIN_WINDOW: Final = 64  # the longest name of a target takes 28 tokens, and a title a quarter of the window
 _BERT: Final = {
     "unk_token": "[UNK]",
@@ -133,7 +135,7 @@ class Checkpoint:
     def digest(self) -> str:
         """SHA-256 over everything that decides a label, hexadecimal."""
         digest = hashlib.sha256()
-        for name in ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_FILE):
+        for name in FILES:
             with (self.path / name).open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         return digest.hexdigest()
@@ -193,11 +195,7 @@ def load_checkpoint(
         CheckpointError: A file is missing or damaged, or the outputs are not polystance's.
     """
     path = resolve(model, revision)
-    missing = [
-        n
-        for n in ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_FILE)
-        if not (path / n).is_file()
-    ]
+    missing = [name for name in FILES if not (path / name).is_file()]
     if missing:
         raise CheckpointError(
             f"{path} lacks {', '.join(missing)}: not a polystance checkpoint. "

@@ -73,6 +73,17 @@ Format = Annotated[
     typer.Option("--format", help="Also write one plain file: csv (labels.csv) or jsonl (labels.jsonl)."),
 ]
 
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="local: label in this process; ray: on the workers of a Ray cluster.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Ray cluster, HOST:PORT or auto; left out: one of this machine alone, for this job."),
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Of the Ray cluster; left out: one per GPU, or per core without one.")
+]
+
 
 @app.callback(invoke_without_command=True)
 def _root(
@@ -100,12 +111,15 @@ def run(
     events: Events = None,
     texts: Texts = True,
     format_: Format = None,
+    engine: EngineOption = "local",
+    address: Address = None,
+    workers: Workers = None,
     overwrite: Overwrite = False,
     strict: Strict = False,
 ) -> None:
     """Classify articles, compare the two groups of outlets, and write report.html."""
-    options = (target, model, device, min_confidence, column, encoding, texts, format_, overwrite)
-    result = _classify(inputs, out, *options)
+    options = (target, min_confidence, column, encoding, texts, format_, overwrite)
+    result = _classify(inputs, out, *options, (engine, model, device, address, workers))
     try:
         _report(out, out, groups, None, weight, draws, None, period, events)
     except UsageError as error:
@@ -133,20 +147,23 @@ def classify(
     encoding: Encoding = None,
     texts: Texts = True,
     format_: Format = None,
+    engine: EngineOption = "local",
+    address: Address = None,
+    workers: Workers = None,
     overwrite: Overwrite = False,
     strict: Strict = False,
 ) -> None:
     """Label articles in batch; a stopped job goes on with the same command. Without --out: a filter."""
     if out is None:
-        if inputs != ["-"] or overwrite or not texts:
+        if inputs != ["-"] or overwrite or not texts or engine != "local":
             raise UsageError(
                 "--out FOLDER is missing: labels of files and folders go to a run folder. Only what comes "
                 "on standard input can go to standard output: cat x.jsonl | polystance classify - > y.jsonl"
             )
         _filter(target, model, device, min_confidence, column, encoding, format_, strict)
         return
-    options = (target, model, device, min_confidence, column, encoding, texts, format_, overwrite)
-    result = _classify(inputs, out, *options)
+    options = (target, min_confidence, column, encoding, texts, format_, overwrite)
+    result = _classify(inputs, out, *options, (engine, model, device, address, workers))
     _finish(result, strict)
 
 
@@ -302,14 +319,13 @@ def _classify(
     inputs: list[str],
     out: Path,
     target: list[str] | None,
-    model: str | None,
-    device: str,
     min_confidence: float,
     column: list[str] | None,
     encoding: str | None,
     texts: bool,
     form: str | None,
     overwrite: bool,
+    engine: tuple[str, str | None, str, str | None, int | None],
 ) -> JobResult:
     # Checked before torch is loaded: a typing error should be answered at once.
     targets, columns = _targets(target), _columns(column)
@@ -321,11 +337,11 @@ def _classify(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from polystance.inference.classifier import StanceClassifier
+    from polystance.inference.engines import open_engine
     from polystance.inference.job import JobOptions, run_files, run_job
     from polystance.inference.summary import labels_text
 
-    classifier = StanceClassifier.from_pretrained(model, device)
+    labeller = open_engine(*engine)
     options = JobOptions(targets, min_confidence, columns, encoding, texts, label_format)
     if overwrite and (deleted := run_files(out)):
         _say(f"--overwrite deletes from {out}: {', '.join(path.name for path in deleted)}")
@@ -343,7 +359,7 @@ def _classify(
         def progress(articles: int, failures: int) -> None:
             bar.update(task, description=f"{articles:,} articles, {failures:,} failures")
 
-        result = run_job(classifier, inputs, out, options, overwrite=overwrite, progress=progress)
+        result = run_job(labeller, inputs, out, options, overwrite=overwrite, progress=progress)
     if result.reused:
         _say(f"{out} already holds this run; nothing to label. (--overwrite labels anew.)")
     else:

@@ -43,6 +43,10 @@ class DataError(PolystanceError):
     """Labelled data for training or evaluation doesn't have the documented form."""
 
 
+class EngineError(PolystanceError):
+    """An engine can't label: its package is not installed, or its cluster doesn't answer or broke down."""
+
+
 class FailuresError(PolystanceError):
     """The job finished, but some rows failed and `--strict` was given."""
 
