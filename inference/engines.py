@@ -74,26 +74,15 @@ class LocalEngine:
     def label(
         self, chunks: Iterable[Chunk], targets: Targets, *, min_confidence: float
     ) -> Iterator[tuple[Chunk, list[ArticleLabels]]]:
-        waiting: deque[tuple[Chunk, int]] = deque()
+        waiting: deque[Chunk] = deque()
 
-        def articles() -> Iterator[Article]:
+        def groups() -> Iterator[list[Article]]:
             for chunk in chunks:
-                found = chunk.articles
-                waiting.append((chunk, len(found)))
-                yield from found
+                waiting.append(chunk)
+                yield chunk.articles
 
-        done: list[ArticleLabels] = []
-        stream = self._classifier.classify_stream(articles(), targets, min_confidence=min_confidence)
-        for labels in stream:
-            while len(done) == waiting[0][1]:  # chunks of failures alone
-                yield waiting.popleft()[0], done
-                done = []
-            done.append(labels)
-            if len(done) == waiting[0][1]:
-                yield waiting.popleft()[0], done
-                done = []
-        for chunk, _ in waiting:
-            yield chunk, done
+        for labels in self._classifier.classify_groups(groups(), targets, min_confidence=min_confidence):
+            yield waiting.popleft(), labels
 
 
 def open_engine(

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,8 @@ def test_one_plain_file_beside_the_tables_is_the_same_after_a_stop(
 ) -> None:
     name, options = f"labels.{form}", JobOptions(format=form)
     run_job(classifier, [str(corpus)], tmp_path / "one", options)
-    monkeypatch.setattr(job, "SHARD_ITEMS", 2)
-    run_job(classifier, [str(corpus)], tmp_path / "whole", options)
+    run_shards = partial(run_job, shard_items=2)
+    run_shards(classifier, [str(corpus)], tmp_path / "whole", options)
     real, calls = job._write_shard, []
 
     def stop(*args: Any) -> None:
@@ -128,10 +129,10 @@ def test_one_plain_file_beside_the_tables_is_the_same_after_a_stop(
 
     monkeypatch.setattr(job, "_write_shard", stop)
     with pytest.raises(KeyboardInterrupt):
-        run_job(classifier, [str(corpus)], tmp_path / "out", options)
+        run_shards(classifier, [str(corpus)], tmp_path / "out", options)
     assert not (tmp_path / "out" / name).exists()
     monkeypatch.setattr(job, "_write_shard", real)
-    assert run_job(classifier, [str(corpus)], tmp_path / "out", options).resumed == 1
+    assert run_shards(classifier, [str(corpus)], tmp_path / "out", options).resumed == 1
     written = (tmp_path / "out" / name).read_bytes()
     assert written == (tmp_path / "whole" / name).read_bytes()
     pairs = [(s["article_id"], s["target"]) for s in rows(tmp_path / "one", "stances")]
@@ -143,15 +144,15 @@ def test_one_plain_file_beside_the_tables_is_the_same_after_a_stop(
         assert [o["article_id"] for o in objects] == [f"a{i}" for i in range(len(TEXTS))]
         assert [(o["article_id"], s["target"]) for o in objects for s in o["stances"]] == pairs
     with pytest.raises(RunFolderError, match=r"options\.format"):
-        run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
-    assert name in job.delete_run(tmp_path / "out")
+        run_shards(classifier, [str(corpus)], tmp_path / "out", JobOptions())
+    assert name in [path.name for path in job.run_files(tmp_path / "out")]
 
 
 def test_a_network_that_fails_stops_the_job_and_the_same_command_goes_on(
     classifier: StanceClassifier, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "SHARD_ITEMS", 2)
-    run_job(classifier, [str(corpus)], tmp_path / "whole", JobOptions())
+    run_shards = partial(run_job, shard_items=2)
+    run_shards(classifier, [str(corpus)], tmp_path / "whole", JobOptions())
     real = job.read_articles
 
     def failing(*args: Any, **options: Any) -> Iterator[Any]:
@@ -160,8 +161,8 @@ def test_a_network_that_fails_stops_the_job_and_the_same_command_goes_on(
 
     monkeypatch.setattr(job, "read_articles", failing)
     with pytest.raises(HubError):
-        run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
+        run_shards(classifier, [str(corpus)], tmp_path / "out", JobOptions())
     monkeypatch.setattr(job, "read_articles", real)
-    assert run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions()).resumed == 1
+    assert run_shards(classifier, [str(corpus)], tmp_path / "out", JobOptions()).resumed == 1
     for name in ("articles.parquet", "stances.parquet", "failures.jsonl"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
