@@ -27,8 +27,10 @@ import polystance
 from polystance.errors import InputError, RunFolderError
 from polystance.inference import tables
 from polystance.inference.classifier import StanceClassifier
+from polystance.inference.output import writing
 from polystance.inference.sources import Failure, read_articles
 from polystance.inference.sources.files import walk
+from polystance.inference.sources.texts import clean_text
 from polystance.models.records import Article
 
 SHARD_ITEMS: Final = 1_000
@@ -96,7 +98,21 @@ def run_job(
         InputError: An input doesn't exist, or nothing in them was an article.
         RunFolderError: `out` holds a run with another checkpoint, other options or other input, or files
             that no run wrote.
+        OutputError: `out` can't be written. Finished shards stay, and the same call goes on after them.
     """
+    with writing(out, "the same command goes on where this one stopped."):
+        return _run(classifier, inputs, out, options, overwrite, progress)
+
+
+def _run(
+    classifier: StanceClassifier,
+    inputs: Sequence[str],
+    out: Path,
+    options: JobOptions,
+    overwrite: bool,
+    progress: Progress | None,
+) -> JobResult:
+    # The readers keep the OSErrors of inputs to themselves, so those that come out of here are of `out`.
     started = time.monotonic()
     plan = _plan(classifier, inputs, options)
     if overwrite:
@@ -173,18 +189,26 @@ def _plan(classifier: StanceClassifier, inputs: Sequence[str], options: JobOptio
             "targets": list(options.targets) if options.targets is not None else "auto",
             "columns": dict(options.columns),
         },
-        "inputs": [str(given) for given in inputs],
+        "inputs": [clean_text(str(given)) for given in inputs],  # names of files may be no Unicode
         "files": _fingerprints(inputs),
     }
 
 
 def _fingerprints(inputs: Sequence[str]) -> dict[str, list[int]]:
-    """Size and time of change of every input file; standard input has none, and can't be resumed."""
+    """Size and time of change of every input file; standard input has none, and can't be resumed.
+
+    A file that is gone since the folder was listed, or a link that leads nowhere, has [-1, -1]: it becomes a
+    failure when it is opened.
+    """
     prints = {}
     for source in walk(inputs):
         if source.path is not None:
-            stat = source.path.stat()
-            prints[source.key] = [stat.st_size, stat.st_mtime_ns]
+            try:
+                stat = source.path.stat()
+            except OSError:
+                prints[source.key] = [-1, -1]
+            else:
+                prints[source.key] = [stat.st_size, stat.st_mtime_ns]
     return prints
 
 
@@ -193,19 +217,21 @@ def _finished(out: Path, plan: Mapping[str, Any]) -> JobResult | None:
     manifest = out / "run.json"
     if not manifest.is_file():
         return None
-    known = json.loads(manifest.read_text(encoding="utf-8"))
+    known = _read_json(manifest)
     different = _differences(known, plan)
     if different:
         raise RunFolderError(_refusal(out, different, "finished"))
-    counts = known["counts"]
-    return JobResult(
-        out, counts["articles"], counts["stances"], counts["failures"], known["seconds"], reused=True
-    )
+    try:
+        counts = known["counts"]
+        done = counts["articles"], counts["stances"], counts["failures"], known["seconds"]
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(f"{manifest} has no counts of a finished run. Use --overwrite to redo it.") from error
+    return JobResult(out, *done, reused=True)
 
 
 def _check_plan(path: Path, plan: Mapping[str, Any], out: Path) -> None:
     if path.is_file():
-        different = _differences(json.loads(path.read_text(encoding="utf-8")), plan)
+        different = _differences(_read_json(path), plan)
         if different:
             raise RunFolderError(_refusal(out, different, "unfinished"))
     else:
@@ -307,6 +333,16 @@ def _join(shards: Path, out: Path, count: int, names: Iterable[str]) -> None:
 def _row_groups(parts: Iterable[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     for part in parts:
         yield pq.read_table(part, schema=schema)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{path} is damaged ({error}). Use --overwrite to start the run anew.") from error
+    if not isinstance(known, dict):
+        raise RunFolderError(f"{path} is not what a run writes. Use --overwrite to start the run anew.")
+    return known
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -365,9 +365,9 @@ class Observations:
 def _check(file: Path, schema: pa.Schema) -> None:
     try:
         found = pq.read_schema(file)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise RunFolderError(f"{file} is not a Parquet file ({error}); classify again.") from error
-    version = (found.metadata or {}).get(b"polystance_schema", SCHEMA_VERSION.encode()).decode()
+    version = (found.metadata or {}).get(b"polystance_schema", SCHEMA_VERSION.encode()).decode("ascii", "replace")
     lacking = [name for name in schema.names if name not in found.names]
     if version != SCHEMA_VERSION or lacking:
         without = f" and lacks {', '.join(lacking)}" if lacking else ""

@@ -349,6 +349,7 @@ def _report(
     from rich.console import Console
 
     from polystance.inference.comparison import compare as compare_groups
+    from polystance.inference.output import writing
     from polystance.inference.summary import summary_text
 
     pair: Any = tuple(g.strip() for g in groups.split(","))
@@ -357,11 +358,12 @@ def _report(
     comparison = compare_groups(
         run_folder, pair, targets=_targets(target), draws=draws, labels=labels, events=events, **checked
     )
-    out.mkdir(parents=True, exist_ok=True)
-    comparison.to_html(out / "report.html")
-    comparison.to_json(out / "comparison.json")
-    comparison.to_csv(out / "comparison.csv")
-    comparison.to_markdown(out / "comparison.md")
+    with writing(out, f"then: polystance compare {run_folder} -o {out}"):
+        out.mkdir(parents=True, exist_ok=True)
+        comparison.to_html(out / "report.html")
+        comparison.to_json(out / "comparison.json")
+        comparison.to_csv(out / "comparison.csv")
+        comparison.to_markdown(out / "comparison.md")
     Console().print(summary_text(comparison))
     _say(f"Report: {out / 'report.html'}")
     return comparison

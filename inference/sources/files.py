@@ -50,6 +50,10 @@ class Source:
 def walk(inputs: Iterable[str | os.PathLike[str]]) -> list[Source]:
     """The files behind files, folders (recursive, sorted, hidden ones skipped), globs and "-", each once.
 
+    Links to folders are not followed, so a loop of links ends; these, links that lead nowhere, and folders
+    that can't be listed are given as sources too, and become failures when they are opened. Pipes and devices
+    in a folder are skipped.
+
     Raises:
         InputError: Nothing was given, a path does not exist, or a folder or glob holds no file.
     """
@@ -100,13 +104,19 @@ def _expand(given: str) -> Iterator[Source]:
 
 def _folder(given: str, top: Path) -> Iterator[Source]:
     empty = True
-    for folder, folders, names in os.walk(top):
+    unlisted: list[OSError] = []
+    for folder, folders, names in os.walk(top, onerror=unlisted.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+        linked = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in sorted([*names, *linked]):
             path = Path(folder) / name
-            if not name.startswith(".") and path.is_file():
+            if not name.startswith(".") and (path.is_file() or path.is_symlink()):
                 empty = False
                 yield _source(path, os.path.relpath(path, top))
+    for error in unlisted:
+        empty = False
+        path = Path(error.filename)
+        yield _source(path, os.path.relpath(path, top))
     if empty:
         raise InputError(
             f"The folder {given!r} holds no files (hidden ones are skipped). Give another folder."
@@ -195,6 +205,11 @@ def open_source(source: Source) -> io.BufferedReader:
     Raises:
         UnreadableError: The file cannot be opened.
     """
+    if source.path is not None and source.path.is_dir():
+        raise UnreadableError(
+            "a link to a folder, or a folder that can't be listed: check its permissions, or give the folder "
+            "itself as an input"
+        )
     try:
         raw: IO[bytes] = sys.stdin.buffer if source.path is None else source.path.open("rb")
     except OSError as error:
