@@ -225,7 +225,9 @@ def _finished(out: Path, plan: Mapping[str, Any]) -> JobResult | None:
         counts = known["counts"]
         done = counts["articles"], counts["stances"], counts["failures"], known["seconds"]
     except (KeyError, TypeError) as error:
-        raise RunFolderError(f"{manifest} has no counts of a finished run. Use --overwrite to redo it.") from error
+        raise RunFolderError(
+            f"{manifest} has no counts of a finished run. Use --overwrite to redo it."
+        ) from error
     return JobResult(out, *done, reused=True)
 
 
@@ -339,7 +341,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}). Use --overwrite to start the run anew.") from error
+        raise RunFolderError(
+            f"{path} is damaged ({error}). Use --overwrite to start the run anew."
+        ) from error
     if not isinstance(known, dict):
         raise RunFolderError(f"{path} is not what a run writes. Use --overwrite to start the run anew.")
     return known

@@ -20,4 +20,6 @@ def writing(out: Path, then: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(f"Writing to {out} failed: {reason}. Make room or mend permissions; {then}") from error
+        raise OutputError(
+            f"Writing to {out} failed: {reason}. Make room or mend permissions; {then}"
+        ) from error

@@ -163,6 +163,7 @@ def sample(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
 ) -> None:
     """Draw a random sample of a run for a person to label, so that gaps can be corrected by it."""
+    from polystance.inference.output import writing
     from polystance.inference.sampling import draw_sample
 
     if out.suffix.lower() not in (".csv", ".json"):
@@ -171,12 +172,16 @@ def sample(
         raise UsageError(f"{out} is there already, perhaps with labels. Give another name, or --overwrite.")
     pair: Any = tuple(g.strip() for g in groups.split(","))
     drawn = draw_sample(run_folder, n, pair, targets=_targets(target), by_target=by_target, seed=seed)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix.lower() == ".json":
-        interface = drawn.to_label_studio(out)
+    with writing(out, "then give the same command again."):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        interface = None
+        if out.suffix.lower() == ".json":
+            interface = drawn.to_label_studio(out)
+        else:
+            drawn.to_csv(out)
+    if interface:
         _say(f"Import {out} into Label Studio with the labelling interface in {interface}.")
     else:
-        drawn.to_csv(out)
         _say(f"Fill in the column `label` of {out}: favor, neutral or against.")
     for row in drawn.strata.to_dict("records"):
         stratum = ", ".join(filter(None, (row["group"], row["target"])))

@@ -85,8 +85,8 @@ def _read(
                 long = Failure(
                     source.name,
                     found.position,
-                    f"the text has {len(found.text):,} characters, more than the {MAX_TEXT:,} that an article "
-                    "may have; split it",
+                    f"the text has {len(found.text):,} characters, more than the {MAX_TEXT:,} that an "
+                    "article may have; split it",
                 )
                 first = first or long
                 yield long

@@ -78,9 +78,11 @@ def detect_encoding(sample: bytes, *, whole: bool = False, declared: str | None 
         if sample.startswith(bom):
             return name
     if b"\x00" in sample:
-        if wide := _utf16(sample):
+        many = sample.count(0) * 20 > len(sample)
+        # Every two letters of ASCII are a Chinese character of UTF-16: few zeros in valid UTF-8 are strays.
+        if (many or _decode(sample, "utf-8", whole) is None) and (wide := _utf16(sample)):
             return wide
-        if sample.count(0) * 20 > len(sample):
+        if many:
             raise UnreadableError("not text: it is full of zero bytes; give a text file")
     controls = sum(sample.count(byte) for byte in (*range(1, 9), *range(14, 27), *range(28, 32)))
     if controls * 50 > len(sample):

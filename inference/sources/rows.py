@@ -115,7 +115,10 @@ def lines(stream: io.BufferedReader, encoding: str | None) -> Iterator[tuple[int
     joined = io.BufferedReader(_Joined(head, stream), 1 << 16)
     if name.startswith(("utf-16", "utf-32")):  # a newline is two or four bytes, so decode before splitting
         wide = io.TextIOWrapper(joined, encoding=name, errors="replace", newline="\n")
-        yield from ((number, line) for number, line in _limited(wide))
+        try:
+            yield from _limited(wide)
+        except UnicodeError as error:
+            raise UnreadableError(f"not {name}: {error}; try another --encoding") from error
         return
     plain = "utf-8" if name == "utf-8-sig" else name
     for number, raw in _limited(joined):

@@ -18,7 +18,8 @@ _SITE_KEYS = ("og:site_name", "application-name", "dc.publisher", "mediaid")
 _URL_KEYS = ("og:url", "twitter:url")
 _JSON_DATE = re.compile(r'"datePublished"\s*:\s*"([^"]{8,40})"')
 _LOOKS_HTML = re.compile(
-    r"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).){0,500}-->\s*)*<(?:!doctype html|html|head|body|article|div)\b",
+    r"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).){0,500}-->\s*)*"
+    r"<(?:!doctype html|html|head|body|article|div)\b",
     re.IGNORECASE | re.DOTALL,
 )
 
