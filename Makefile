@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: help run test slow lint types train train-smoke results floors bench clean
+.PHONY: help run test slow lint types train train-smoke results floors fuzz bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +46,11 @@ results: $(READY) ## score the shipped checkpoint anew: make results DATA=folder
 
 floors: $(READY) ## raise the quality floors that the tests hold the checkpoint to
 	$(BIN)/python -m benchmarks.floors
+
+SECONDS ?= 120
+fuzz: $(READY) ## look for files that break a reader, with Atheris: make fuzz SECONDS=600
+	$(BIN)/pip install --quiet -c constraints.txt atheris
+	$(BIN)/python -m tests.hostile.fuzz -max_total_time=$(SECONDS)
 
 bench: $(READY) ## precision and recall of mentions on the sample corpus
 	$(BIN)/python -m benchmarks.mentions

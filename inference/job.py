@@ -26,15 +26,14 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import polystance
 from polystance.errors import HubError, InputError, RunFolderError
 from polystance.inference import labelfile, tables
 from polystance.inference.classifier import StanceClassifier
 from polystance.inference.engines import Chunk, Engine, LocalEngine
 from polystance.inference.labelfile import LabelFormat
+from polystance.inference.output import writing
+from polystance.inference.plan import differences, make_plan, refusal
 from polystance.inference.sources import Failure, read_articles
-from polystance.inference.sources.files import walk
-from polystance.inference.sources.hub import commit
 from polystance.models.records import Article, ArticleLabels
 
 SHARD_ITEMS: Final = 1_000
@@ -132,10 +131,25 @@ def run_job(
         HubError: The hub can't be reached; the same command goes on where it was left.
         RunFolderError: `out` holds a run with another checkpoint, other options or other input, a run of
             standard input (which can't be told from another), or files that no run wrote.
+        OutputError: `out` can't be written. Finished shards stay, and the same call goes on after them.
     """
-    started = time.monotonic()
     engine = LocalEngine(engine) if isinstance(engine, StanceClassifier) else engine
-    plan = _plan(engine, inputs, options, shard_items)
+    with writing(out, "the same command goes on where this one stopped."):
+        return _run(engine, inputs, out, options, overwrite, progress, shard_items)
+
+
+def _run(
+    engine: Engine,
+    inputs: Sequence[str],
+    out: Path,
+    options: JobOptions,
+    overwrite: bool,
+    progress: Progress | None,
+    shard_items: int,
+) -> JobResult:
+    # The readers keep the OSErrors of inputs to themselves, so those that come out of here are of `out`.
+    started = time.monotonic()
+    plan = make_plan(engine, inputs, options, shard_items)
     if overwrite:
         for path in run_files(out):
             if path.is_file():
@@ -221,97 +235,31 @@ def _folder(shards: Path, number: int) -> Path:
     return shards / f"{number:06d}"
 
 
-def _plan(engine: Engine, inputs: Sequence[str], options: JobOptions, shard_items: int) -> dict[str, Any]:
-    """Everything that has to be equal for a run to go on."""
-    from importlib.metadata import version
-
-    checkpoint = engine.checkpoint
-    return {
-        "polystance": polystance.__version__,
-        "schema": tables.SCHEMA_VERSION,
-        "checkpoint": {
-            "name": checkpoint.settings.name,
-            "sha256": checkpoint.digest(),
-            "dtype": str(checkpoint.model.dtype).removeprefix("torch."),
-        },
-        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
-        "options": {
-            **asdict(options),
-            "targets": list(options.targets) if options.targets is not None else "auto",
-            "columns": dict(options.columns),
-        },
-        "shard_items": shard_items,
-        "inputs": [str(given) for given in inputs],
-        "files": _fingerprints(inputs),
-    }
-
-
-def _fingerprints(inputs: Sequence[str]) -> dict[str, str | None]:
-    """Size and time of change of every input file, by name; the commit of what lies on the hub.
-
-    Of standard input nothing is known.
-    """
-    prints: dict[str, str | None] = {}
-    for source in walk(inputs):
-        if source.address is not None:
-            prints[source.name] = commit(source.address)
-        elif source.path is None:
-            prints[source.name] = None
-        else:
-            stat = source.path.stat()
-            changed = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="microseconds")
-            prints[source.name] = f"{stat.st_size} bytes, changed {changed}"
-    return prints
-
-
 def _finished(out: Path, plan: Mapping[str, Any]) -> dict[str, int] | None:
     """Counts of an earlier, finished run of the same plan; RunFolderError if `out` holds another run."""
     manifest = out / _MANIFEST
     if not manifest.is_file():
         return None
-    known = json.loads(manifest.read_text(encoding="utf-8"))
-    different = _differences(known, plan)
+    known = _read_json(manifest)
+    different = differences(known, plan)
     if different:
-        raise RunFolderError(_refusal(out, different, "finished"))
-    counts: dict[str, int] = known["counts"]
+        raise RunFolderError(refusal(out, different, "finished"))
+    try:
+        counts = {name: int(known["counts"][name]) for name in ("articles", "stances", "failures")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(
+            f"{manifest} has no counts of a finished run. Use --overwrite to redo it."
+        ) from error
     return counts
 
 
 def _check_plan(path: Path, plan: Mapping[str, Any], out: Path) -> None:
     if path.is_file():
-        different = _differences(json.loads(path.read_text(encoding="utf-8")), plan)
+        different = differences(_read_json(path), plan)
         if different:
-            raise RunFolderError(_refusal(out, different, "unfinished"))
+            raise RunFolderError(refusal(out, different, "unfinished"))
     else:
         _write_json(path.parent, path, plan)
-
-
-def _differences(known: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
-    lines = []
-    for key, value in plan.items():
-        before = known.get(key)
-        if isinstance(value, dict) and isinstance(before, dict):
-            names = [n for n in sorted({*before, *value}) if before.get(n) != value.get(n)]
-            lines += [_difference(f"{key}.{n}", before, value, n) for n in names[:5]]
-            lines += [f"{key}: and {len(names) - 5} more"] if len(names) > 5 else []
-        elif before != value:
-            lines.append(_difference(key, known, plan, key))
-    if "-" in plan["files"]:
-        lines.append("files.-: what standard input held then can't be compared with what it holds now")
-    return lines
-
-
-def _difference(shown: str, before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> str:
-    then, since = (repr(side[name]) if name in side else "absent" for side in (before, now))
-    return f"{shown}: {then} then, {since} now"
-
-
-def _refusal(out: Path, different: Sequence[str], state: str) -> str:
-    return (
-        f"{out} holds a{'n' if state[0] == 'u' else ''} {state} run that differs from this one:\n  "
-        + "\n  ".join(different)
-        + "\nGive another folder, or --overwrite to delete that run and start anew."
-    )
 
 
 def _check_folder(out: Path) -> None:
@@ -382,6 +330,18 @@ def _join(shards: Path, out: Path, number_of_shards: int, names: Iterable[str]) 
 def _row_groups(parts: Iterable[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     for part in parts:
         yield pq.read_table(part, schema=schema)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(
+            f"{path} is damaged ({error}). Use --overwrite to start the run anew."
+        ) from error
+    if not isinstance(known, dict):
+        raise RunFolderError(f"{path} is not what a run writes. Use --overwrite to start the run anew.")
+    return known
 
 
 def _write_json(shards: Path, path: Path, data: Mapping[str, Any]) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -97,15 +97,18 @@ class Observations:
         self.run: dict[str, Any] = {}
         self.failures: int | None = None
         self.has_texts = True
+        self._folder: Path | None = None
         # No disk, no network, no extension: corpus text only ever meets built-in functions.
         self._db = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
         with ExitStack() as opening:  # an object that was never made can't be closed by its user
             opening.callback(self._db.close)
             if isinstance(source, str | PathLike):
-                self._open_folder(Path(source))
+                self._folder = Path(source)
+                self._open_folder(self._folder)
             else:
                 self._open_labels(source)
-            self._prepare()
+            with self._whole():
+                self._prepare()
             opening.pop_all()
 
     def __enter__(self) -> Observations:
@@ -116,8 +119,22 @@ class Observations:
 
     def frame(self, query: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
         """The answer to a query over `rows` (article x target) and `items` (articles), both in the groups."""
-        answer: pd.DataFrame = self._db.execute(query, list(parameters)).df()
+        with self._whole():
+            answer: pd.DataFrame = self._db.execute(query, list(parameters)).df()
         return answer
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Turns what DuckDB says of damaged tables into a RunFolderError."""
+        try:
+            yield
+        except duckdb.Error as error:
+            if self._folder is None:
+                raise
+            raise RunFolderError(
+                f"The tables in {self._folder} can't be read ({str(error)[:200]}). If they are damaged, "
+                "classify again with --overwrite."
+            ) from error
 
     def _open_labels(self, source: Iterable[ArticleLabels]) -> None:
         labels = list(source)
@@ -365,9 +382,11 @@ class Observations:
 def _check(file: Path, schema: pa.Schema) -> None:
     try:
         found = pq.read_schema(file)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise RunFolderError(f"{file} is not a Parquet file ({error}); classify again.") from error
-    version = (found.metadata or {}).get(b"polystance_schema", SCHEMA_VERSION.encode()).decode()
+    version = (
+        (found.metadata or {}).get(b"polystance_schema", SCHEMA_VERSION.encode()).decode("ascii", "replace")
+    )
     lacking = [name for name in schema.names if name not in found.names]
     if version != SCHEMA_VERSION or lacking:
         without = f" and lacks {', '.join(lacking)}" if lacking else ""

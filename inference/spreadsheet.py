@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run a cell that starts with these
+# A spreadsheet may run a cell that starts with these; the wide ones in Chinese and Japanese locales.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def inert(value: object) -> object:

@@ -202,6 +202,7 @@ def sample(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
 ) -> None:
     """Draw a random sample of a run for a person to label, so that gaps can be corrected by it."""
+    from polystance.inference.output import writing
     from polystance.inference.sampling import draw_sample
 
     if out.suffix.lower() not in (".csv", ".json"):
@@ -210,12 +211,16 @@ def sample(
         raise UsageError(f"{out} is there already, perhaps with labels. Give another name, or --overwrite.")
     pair: Any = tuple(g.strip() for g in groups.split(","))
     drawn = draw_sample(run_folder, n, pair, targets=_targets(target), by_target=by_target, seed=seed)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix.lower() == ".json":
-        interface = drawn.to_label_studio(out)
+    with writing(out, "then give the same command again."):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        interface = None
+        if out.suffix.lower() == ".json":
+            interface = drawn.to_label_studio(out)
+        else:
+            drawn.to_csv(out)
+    if interface:
         _say(f"Import {out} into Label Studio with the labelling interface in {interface}.")
     else:
-        drawn.to_csv(out)
         _say(f"Fill in the column `label` of {out}: favor, neutral or against.")
     for row in drawn.strata.to_dict("records"):
         stratum = ", ".join(filter(None, (row["group"], row["target"])))
@@ -428,6 +433,7 @@ def _report(
     from rich.console import Console
 
     from polystance.inference.comparison import compare as compare_groups
+    from polystance.inference.output import writing
     from polystance.inference.summary import summary_text
 
     pair: Any = tuple(g.strip() for g in groups.split(","))
@@ -436,11 +442,12 @@ def _report(
     comparison = compare_groups(
         run_folder, pair, targets=_targets(target), draws=draws, labels=labels, events=events, **checked
     )
-    out.mkdir(parents=True, exist_ok=True)
-    comparison.to_html(out / "report.html")
-    comparison.to_json(out / "comparison.json")
-    comparison.to_csv(out / "comparison.csv")
-    comparison.to_markdown(out / "comparison.md")
+    with writing(out, f"then: polystance compare {run_folder} -o {out}"):
+        out.mkdir(parents=True, exist_ok=True)
+        comparison.to_html(out / "report.html")
+        comparison.to_json(out / "comparison.json")
+        comparison.to_csv(out / "comparison.csv")
+        comparison.to_markdown(out / "comparison.md")
     Console().print(summary_text(comparison))
     _say(f"Report: {out / 'report.html'}")
     return comparison

@@ -39,6 +39,10 @@ class RunFolderError(PolystanceError):
     """A run folder is missing a table, was made by another version, or doesn't fit the command."""
 
 
+class OutputError(PolystanceError):
+    """Results could not be written: a full disk, no permission, or a path that can't be a folder."""
+
+
 class DataError(PolystanceError):
     """Labelled data for training or evaluation doesn't have the documented form."""
 

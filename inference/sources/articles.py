@@ -33,6 +33,8 @@ _PAGES = {".txt": "page", ".text": "page", ".md": "markdown", ".markdown": "mark
 _TABLES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "csv",
            ".tab": "csv", ".parquet": "parquet", ".pq": "parquet", ".warc": "warc"}  # fmt: skip
 
+MAX_TEXT = 1_000_000  # characters; the longest novels in one file have more, an article never
+
 _HOSTS = ("portal", "aggregator")  # they publish others: an outlet named beside their address is not theirs
 
 
@@ -90,6 +92,15 @@ def _read(sources: Sequence[tuple[Source, Iterator[Item | Failure]]]) -> Iterato
             if isinstance(found, Failure):
                 first = first or found
                 yield found
+            elif len(found.text) > MAX_TEXT:
+                long = Failure(
+                    source.name,
+                    found.position,
+                    f"the text has {len(found.text):,} characters, more than the {MAX_TEXT:,} that an "
+                    "article may have; split it",
+                )
+                first = first or long
+                yield long
             else:
                 any_article = True
                 yield _article(found, source, registry, ids)

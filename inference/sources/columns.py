@@ -12,7 +12,7 @@ from polystance.errors import UsageError
 from polystance.inference.sources.dates import to_iso
 from polystance.inference.sources.failures import UnreadableError
 from polystance.inference.sources.items import Item
-from polystance.inference.sources.texts import one_line
+from polystance.inference.sources.texts import clean_text, one_line
 
 # Most telling name first; compared without case, width, spaces, hyphens and underscores.
 _NAMES: dict[str, str] = {
@@ -109,6 +109,7 @@ class ColumnMap:
             raise UnreadableError(f"no text: column {column!r} is empty")
         if not isinstance(value, str):
             raise UnreadableError(f"column {column!r} holds {_kind(value)}, not text")
+        value = clean_text(value)
         if not value.strip():
             raise UnreadableError(f"no text: column {column!r} is blank")
         language = _string(cells.get("language"))

@@ -65,7 +65,10 @@ def to_iso(value: object) -> str | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        return _from_number(float(value))
+        try:
+            return _from_number(float(value))
+        except OverflowError:  # JSON may hold an integer of thousands of digits
+            return None
     text = unicodedata.normalize("NFKC", str(value)).strip()[:200]
     if re.fullmatch(r"\d{9,13}(?:\.\d{1,9})?", text) and text.isascii():
         return _from_number(float(text))

@@ -15,6 +15,7 @@ _MAGIC = (
     (b"PK\x03\x04", "a zip archive (or .docx, .xlsx, .epub, which are zips); unpack it and give the folder"),
     (b"PK\x05\x06", "an empty zip archive"), (b"Rar!", "a RAR archive; unpack it and give the folder"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and give the folder"),
+    (b"\x1f\x8b", "gzip data in gzip data; unpack it once"),
     (b"BZh", "bzip2 data; only gzip and zstandard are unpacked"),
     (b"\xfd7zXZ", "xz data; only gzip and zstandard are unpacked"),
     (b"\xd0\xcf\x11\xe0", "an old Office document; save it as text first"), (b"\x7fELF", "a program"),
@@ -35,12 +36,17 @@ _COMMON = frozenset(
 )
 _READABLE = re.compile("[ -~\r\n\t\u4e00-\u9fff\u3001-\u3011\uff01-\uff5e\u2018-\u201d]")
 _WIDE = ("gb18030", "big5hkscs")
+# Codecs of Python that no file is written in; some take quadratic time or raise other errors than text does.
+_NO_FILES = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})
+_CERTAIN = 8  # this many characters beyond ASCII that all fit UTF-8 are no coincidence
 
 
 def known_encoding(name: str) -> str | None:
     """Python's name of a text encoding, widened where the narrow one loses characters; None if unknown."""
     try:
         info = codecs.lookup(name)
+        if info.name.replace("-", "_") in _NO_FILES:
+            return None
         b"0000".decode(info.name, "replace")  # bytes-to-bytes codecs such as "hex" are no text encodings
     except (LookupError, ValueError):
         return None
@@ -50,7 +56,9 @@ def known_encoding(name: str) -> str | None:
 def declared_encoding(head: bytes) -> str | None:
     """The charset that an HTML or XML page declares in its first 4,096 bytes."""
     match = _META.search(head[:4096])
-    return known_encoding(match[1].decode("ascii")) if match else None
+    name = known_encoding(match[1].decode("ascii")) if match else None
+    # A declaration that can be read as ASCII is not in UTF-16 or UTF-32, whatever it says.
+    return None if name is None or name.startswith(("utf-16", "utf-32")) else name
 
 
 def detect_encoding(sample: bytes, *, whole: bool = False, declared: str | None = None) -> str:
@@ -70,17 +78,25 @@ def detect_encoding(sample: bytes, *, whole: bool = False, declared: str | None 
         if sample.startswith(bom):
             return name
     if b"\x00" in sample:
-        if wide := _utf16(sample):
+        many = sample.count(0) * 20 > len(sample)
+        # Every two letters of ASCII are a Chinese character of UTF-16: few zeros in valid UTF-8 are strays.
+        if (many or _decode(sample, "utf-8", whole) is None) and (wide := _utf16(sample)):
             return wide
-        if sample.count(0) * 20 > len(sample):
+        if many:
             raise UnreadableError("not text: it is full of zero bytes; give a text file")
     controls = sum(sample.count(byte) for byte in (*range(1, 9), *range(14, 27), *range(28, 32)))
     if controls * 50 > len(sample):
         raise UnreadableError("not text: it is full of control characters; give a text file")
-    for candidate in ("utf-8", declared):
+    # Most bytes of GB18030 are Big5 too and the reverse, so a declaration of either proves nothing.
+    vague = declared in _WIDE
+    for candidate in ("utf-8", None if vague else declared):
         if candidate and _decode(sample, candidate, whole) is not None:
             return candidate
-    return _chinese(sample, whole) or _guess(sample)
+    if chinese := _chinese(sample, whole):
+        return chinese
+    if declared and vague and _decode(sample, declared, whole) is not None:
+        return declared
+    return _guess(sample)
 
 
 def decode(data: bytes, *, encoding: str | None = None, declared: str | None = None) -> str:
@@ -93,9 +109,26 @@ def decode(data: bytes, *, encoding: str | None = None, declared: str | None = N
     whole = len(data) <= SAMPLE_BYTES
     name = encoding or detect_encoding(data[:SAMPLE_BYTES], whole=whole, declared=declared)
     try:
+        if encoding:
+            check_given(data[:SAMPLE_BYTES], encoding)
         return data.decode(name, "strict" if encoding else "replace")
     except UnicodeDecodeError as error:
         raise UnreadableError(f"not {encoding} at byte {error.start}; try another --encoding") from error
+    except UnicodeError as error:  # UTF-16 without its mark
+        raise UnreadableError(f"not {name}: {error}; try another --encoding") from error
+
+
+def check_given(sample: bytes, encoding: str) -> None:
+    """Hold an encoding that was asked for against the bytes: UTF-8 decodes as GB18030 to wrong characters.
+
+    Raises:
+        UnreadableError: The bytes are UTF-8 beyond doubt, and something else was asked for.
+    """
+    if encoding.startswith("utf"):
+        return
+    text = _decode(sample, "utf-8", False)
+    if text and sum(char > "\x7f" for char in text) >= _CERTAIN:
+        raise UnreadableError(f"not {encoding}: the bytes are UTF-8; leave --encoding out for this file")
 
 
 def _decode(sample: bytes, name: str, whole: bool) -> str | None:

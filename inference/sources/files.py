@@ -61,6 +61,10 @@ def walk(inputs: Iterable[str | os.PathLike[str]]) -> list[Source]:
 
     Each once, in order. The hub is not asked for anything yet.
 
+    Links to folders are not followed, so a loop of links ends; these, links that lead nowhere, and folders
+    that can't be listed are given as sources too, and become failures when they are opened. Pipes and devices
+    in a folder are skipped.
+
     Raises:
         InputError: Nothing was given, a path does not exist, or a folder or glob holds no file.
     """
@@ -115,13 +119,19 @@ def _expand(given: str) -> Iterator[Source]:
 
 def _folder(given: str, top: Path) -> Iterator[Source]:
     empty = True
-    for folder, folders, names in os.walk(top):
+    unlisted: list[OSError] = []
+    for folder, folders, names in os.walk(top, onerror=unlisted.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+        linked = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in sorted([*names, *linked]):
             path = Path(folder) / name
-            if not name.startswith(".") and path.is_file():
+            if not name.startswith(".") and (path.is_file() or path.is_symlink()):
                 empty = False
                 yield _source(path, os.path.relpath(path, top))
+    for error in unlisted:
+        empty = False
+        path = Path(error.filename)
+        yield _source(path, os.path.relpath(path, top))
     if empty:
         raise InputError(
             f"The folder {given!r} holds no files (hidden ones are skipped). Give another folder."
@@ -248,6 +258,11 @@ def open_packed(source: Source) -> tuple[io.BufferedReader, str | None]:
         UnreadableError: The file cannot be opened, or is not packed as its name says.
         HubError: It is on the hub, which can't be reached or doesn't have it.
     """
+    if source.path is not None and source.path.is_dir():
+        raise UnreadableError(
+            "a link to a folder, or a folder that can't be listed: check its permissions, or give the folder "
+            "itself as an input"
+        )
     stream: io.BufferedReader
     try:
         if source.address:

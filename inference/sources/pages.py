@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from polystance.inference.sources.dates import find_date, to_iso
 from polystance.inference.sources.failures import Failure, UnreadableError
@@ -28,6 +28,7 @@ _LABELS = {
 }  # fmt: skip
 _LABELLED = re.compile(r"^\s*([A-Za-z\u4e00-\u9fff]{2,10})\s*[:：]\s*(.+?)\s*$")
 _MAX_DATELINE = 160
+_MAX_LABELLED = 300
 _HEAD_LINES = 12  # a dateline stands among the first lines with text
 _BRACKETS = re.compile(
     r"【[^】]*】|\[[^\]]{1,40}\]|[\d,.]+\s*(?:People have watched|views?|reads?)\b|阅读\s*[\d万.]+"
@@ -36,11 +37,11 @@ _SOURCE_MARK = re.compile(
     r"(?:来源|來源|Source|Quelle|稿源|出处)\s*[:：]\s*([^\s|｜,，。;；]{2,30}(?: [A-Z][\w.]+)*)"
 )
 _BYLINE = re.compile(r"^(?:by|von|作者|记者|記者)\b|(?:published|updated|posted|发布于|更新)", re.IGNORECASE)
-_MARKDOWN = (
+_MARKDOWN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"^```.*$", re.M), ""),
-    (re.compile(r"!\[[^\]\n]{0,500}\]\([^)\n]{0,2000}\)"), ""),
-    (re.compile(r"\[([^\]\n]{1,500})\]\([^)\n]{0,2000}\)"), r"\1"),
-    (re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*$", re.M), r"\1"),
+    (re.compile(r"!\[[^\[\]\n]{0,500}\]\([^)\n]{0,2000}\)"), ""),
+    (re.compile(r"\[([^\[\]\n]{1,500})\]\([^)\n]{0,2000}\)"), r"\1"),
+    (re.compile(r"^\s{0,3}#{1,6}\s++(.*)$", re.M), lambda match: match[1].rstrip().rstrip("#").rstrip()),
     (re.compile(r"^\s{0,3}>\s?", re.M), ""),
     (re.compile(r"(\*\*|__)(?=\S)(.{1,200}?)(?<=\S)\1"), r"\2"),
     (re.compile(r"(?<![\w*])\*(?=\S)([^*\n]{1,200}?)(?<=\S)\*(?![\w*])"), r"\1"),
@@ -127,9 +128,9 @@ def _labelled_head(lines: list[str], fields: dict[str, str]) -> list[str]:
     """Lines without the "Title: ...", "来源：..." lines at their top, whose values go to `fields`."""
     number = 0
     for line in lines[:8]:
-        match = _LABELLED.match(line)
+        match = _LABELLED.match(line) if len(line) <= _MAX_LABELLED else None
         field = _LABELS.get(match[1].casefold()) if match else None
-        if match is None or field is None or len(line) > 300 or (field == "outlet" and find_date(line)):
+        if match is None or field is None or (field == "outlet" and find_date(line)):
             break
         fields.setdefault(field, match[2])
         number += 1

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any, AnyStr
 
 from polystance.inference.sources.columns import ColumnMap
-from polystance.inference.sources.encodings import SAMPLE_BYTES, decode, detect_encoding
+from polystance.inference.sources.encodings import SAMPLE_BYTES, check_given, decode, detect_encoding
 from polystance.inference.sources.failures import Failure, UnreadableError
 from polystance.inference.sources.files import Source, read_whole
 from polystance.inference.sources.hub import open_hub_file
@@ -83,6 +83,8 @@ def _sample(stream: io.BufferedReader, encoding: str | None, piped: bool) -> tup
     head = stream.read1(SAMPLE_BYTES) if piped else stream.read(SAMPLE_BYTES)
     if not head.strip():
         raise UnreadableError("empty")
+    if encoding:
+        check_given(head, encoding)
     return head, encoding or detect_encoding(head, whole=not piped and len(head) < SAMPLE_BYTES)
 
 
@@ -118,7 +120,10 @@ def lines(
     joined = io.BufferedReader(_Joined(head, stream), 1 << 16)
     if name.startswith(("utf-16", "utf-32")):  # a newline is two or four bytes, so decode before splitting
         wide = io.TextIOWrapper(joined, encoding=name, errors="replace", newline="\n")
-        yield from ((number, line) for number, line in _limited(wide))
+        try:
+            yield from _limited(wide)
+        except UnicodeError as error:
+            raise UnreadableError(f"not {name}: {error}; try another --encoding") from error
         return
     plain = "utf-8" if name == "utf-8-sig" else name
     for number, raw in _limited(joined):
@@ -345,19 +350,29 @@ def read_parquet(
                         yield Failure(source.name, number, error.reason)
             if not number:
                 raise UnreadableError("empty: the table has no rows")
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: a name in the schema
         raise UnreadableError(f"not a readable Parquet file: {str(error)[:200]}") from error
 
 
 def _batch_rows(batch: Any) -> Iterator[dict[str, object] | str]:
-    """Rows of a record batch as Python values; a reason where a string is not UTF-8, which Arrow allows."""
+    """Rows of a record batch as Python values; a reason where Arrow holds what Python can't.
+
+    Strings that are not UTF-8 and the years before 1 and after 9999 are ValueErrors or OverflowErrors, a time
+    zone that doesn't exist is a KeyError.
+    """
     try:
-        yield from batch.to_pylist()
-        return
-    except UnicodeDecodeError:
+        rows = batch.to_pylist()
+    except (ValueError, OverflowError, KeyError):
         pass
+    else:
+        yield from rows
+        return
     for index in range(batch.num_rows):
         try:
-            yield batch.slice(index, 1).to_pylist()[0]
+            row = batch.slice(index, 1).to_pylist()[0]
         except UnicodeDecodeError as error:
             yield f"a string of this row is not valid UTF-8: {error.reason}"
+        except (ValueError, OverflowError, KeyError) as error:
+            yield f"a value of this row can't be read: {error}"
+        else:
+            yield row

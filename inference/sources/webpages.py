@@ -18,9 +18,17 @@ _SITE_KEYS = ("og:site_name", "application-name", "dc.publisher", "mediaid")
 _URL_KEYS = ("og:url", "twitter:url")
 _JSON_DATE = re.compile(r'"datePublished"\s*:\s*"([^"]{8,40})"')
 _LOOKS_HTML = re.compile(
-    r"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,500}?-->\s*)*<(?:!doctype html|html|head|body|article|div)\b",
+    r"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).){0,500}-->\s*)*"
+    r"<(?:!doctype html|html|head|body|article|div)\b",
     re.IGNORECASE | re.DOTALL,
 )
+
+# libxml2 compares every attribute of a tag with all before it: 100,000 of them take minutes.
+_ATTRIBUTES = re.compile(
+    r"""<[a-z][^\s>/]*+(?:[\s/]*+[^\s>/=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"']++))?+){1000}""",
+    re.IGNORECASE,
+)
+MAX_HTML = 20_000_000  # characters; the extraction of an article takes about a minute for as many
 
 
 def looks_html(text: str) -> bool:
@@ -32,13 +40,17 @@ def read_html(text: str) -> Item:
     """The article of an HTML page, however malformed.
 
     Raises:
-        UnreadableError: The page is empty or holds no article.
+        UnreadableError: The page is empty, holds no article, or is longer than `MAX_HTML`.
     """
     from trafilatura import bare_extraction
 
     text = clean_text(text)
     if not text.strip():
         raise UnreadableError("empty")
+    if len(text) > MAX_HTML:
+        raise UnreadableError(f"HTML of more than {MAX_HTML:,} characters; save its text as .txt")
+    if _ATTRIBUTES.search(text):
+        raise UnreadableError("HTML with a tag of 1,000 attributes or more; save its text as .txt")
     found = bare_extraction(text, with_metadata=True, include_comments=False, include_tables=False)
     body = clean_body(getattr(found, "text", None) or "")
     if not body:

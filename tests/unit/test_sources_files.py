@@ -220,12 +220,12 @@ def test_standard_input_and_unknown_suffixes_are_read_as_what_they_look_like(
     assert [article.title for article in read(tmp_path)[0]] == titles
 
 
-def test_unreadable_file_is_a_failure(tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(ENGLISH, encoding="utf-8")
     (tmp_path / "b.txt").symlink_to(tmp_path / "gone.txt")
     articles, failures = read(tmp_path)
-    assert len(articles) == 1  # a dangling link is no file
-    assert not failures
+    assert len(articles) == 1
+    assert [failure.reason for failure in failures] == ["cannot be opened: No such file or directory"]
 
 
 def test_ids_are_unique_and_none_is_dropped(tmp_path: Path) -> None:
