@@ -218,8 +218,8 @@ class _Worker:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         (chunk,) = batch["chunk"].to_pylist()
-        labels = self._classifier.classify(
-            pickle.loads(chunk), self._targets, min_confidence=self._min_confidence
+        (labels,) = self._classifier.classify_groups(
+            [pickle.loads(chunk)], self._targets, min_confidence=self._min_confidence
         )
         return pa.table({"labels": pa.array([pickle.dumps(labels)], pa.large_binary())})
 

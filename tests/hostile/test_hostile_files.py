@@ -107,10 +107,10 @@ def test_what_cannot_be_opened_is_a_failure(tmp_path: Path, monkeypatch: pytest.
 def test_a_file_that_goes_while_the_job_runs_is_a_failure(
     classifier: StanceClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from polystance.inference import job
+    from polystance.inference import plan
 
     folder = good(tmp_path / "in")
-    real = job.walk
+    real = plan.walk
     for when in ("before", "after"):
         good(folder, "gone.txt")
 
@@ -120,9 +120,9 @@ def test_a_file_that_goes_while_the_job_runs_is_a_failure(
             return found
 
         if when == "before":  # the folder was listed, the file not yet looked at
-            monkeypatch.setattr(job, "walk", walk_and_delete)
+            monkeypatch.setattr(plan, "walk", walk_and_delete)
         else:
-            monkeypatch.setattr(job, "walk", real)
+            monkeypatch.setattr(plan, "walk", real)
             (folder / "gone.txt").unlink()
             (folder / "gone.txt").symlink_to(tmp_path / "nowhere")
         run_job(classifier, [str(folder)], tmp_path / when, JobOptions())

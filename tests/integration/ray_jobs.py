@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import ray
 
-from polystance.inference import job
 from polystance.inference.job import JobOptions, run_job
 from polystance.inference.ray_engine import RayEngine
 
@@ -35,9 +34,8 @@ def main(checkpoint: str, news: str, out: str) -> None:
             max(processes(kind), key=lambda p: p.cpu_times().user).kill()  # one that has worked already
             killed.append(kind)
 
-    job.SHARD_ITEMS = 100  # type: ignore[misc]
     engine = RayEngine(checkpoint)
-    result = run_job(engine, [news], Path(out) / "disturbed", JobOptions(), progress=kill)
+    result = run_job(engine, [news], Path(out) / "disturbed", JobOptions(), progress=kill, shard_items=100)
     seen = {"killed": killed, "articles": result.articles, "device": engine.device}
     (Path(out) / "seen.json").write_text(json.dumps(seen), encoding="utf-8")
 

@@ -68,18 +68,15 @@ def test_the_tables_are_those_of_the_local_engine(
     assert "2,000 articles" in result.stderr
     for name in TABLES:
         assert (tmp_path / name).read_bytes() == (local / name).read_bytes(), name
-    machine = json.loads((tmp_path / "run.json").read_text())["machine"]
-    assert machine["device"] == "ray: 2 workers, cpu"
+    timing = json.loads((tmp_path / "timing.json").read_text())
+    assert timing["device"] == "ray: 2 workers, cpu"
 
 
 @pytest.mark.slow
 @needs_ray
-def test_killed_workers_lose_nothing(
-    checkpoint: Path, news: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("polystance.inference.job.SHARD_ITEMS", 100)
+def test_killed_workers_lose_nothing(checkpoint: Path, news: Path, tmp_path: Path) -> None:
     classifier = StanceClassifier.from_pretrained(checkpoint, "cpu")
-    run_job(classifier, [str(news)], tmp_path / "undisturbed", JobOptions())
+    run_job(classifier, [str(news)], tmp_path / "undisturbed", JobOptions(), shard_items=100)
     result = python("tests.integration.ray_jobs", checkpoint, news, tmp_path)
     assert result.returncode == 0, result.stderr
     seen = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))
