@@ -137,13 +137,12 @@ def full(after: int, real: Callable[..., Any]) -> Callable[..., Any]:
 def test_a_full_disk_leaves_a_run_that_goes_on(
     classifier: StanceClassifier, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    monkeypatch.setattr(job, "SHARD_ITEMS", 3)
-    run_job(classifier, [str(corpus)], tmp_path / "whole", JobOptions())
+    run_job(classifier, [str(corpus)], tmp_path / "whole", JobOptions(), shard_items=3)
     with monkeypatch.context() as patch:
         patch.setattr(job.pq, "write_table", full(after, pq.write_table))
         with pytest.raises(OutputError, match=r"No space left on device.*the same command goes on"):
-            run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
-    result = run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
+            run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions(), shard_items=3)
+    result = run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions(), shard_items=3)
     assert (result.articles, result.resumed) == (7, after // 3)
     for name in ("articles.parquet", "stances.parquet", "texts.parquet", "failures.jsonl"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -156,8 +155,8 @@ def test_a_disk_that_fills_at_the_end_leaves_a_run_that_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(job, name, full(1 if name == "_write_json" else 0, getattr(job, name)))
         with pytest.raises(OutputError, match="the same command"):
-            run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
-    result = run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
+            run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions(), shard_items=3)
+    result = run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions(), shard_items=3)
     assert (result.articles, result.resumed, result.reused) == (7, 1, False)
 
 

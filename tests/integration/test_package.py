@@ -95,7 +95,7 @@ def test_wheel_holds_every_tracked_file_under_one_name(wheel: Path, tracked: lis
     assert inside == packaged(tracked)
     assert {
         "polystance/py.typed",
-        "polystance/cli.py",
+        "polystance/cli/__init__.py",
         "polystance/inference/sources/__init__.py",
         "polystance/inference/templates/report.html.j2",
         "polystance/models/checkpoints/polystance-mini/model.safetensors",

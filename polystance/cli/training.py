@@ -1,0 +1,60 @@
+"""Commands for one's own checkpoint: train, evaluate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polystance.cli.app import app
+from polystance.cli.options import Model
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as training/recipes/polystance-mini.toml.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder with data/ and corpora/ (CONTRIBUTING.md has its form).")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the checkpoint.")],
+    work: Annotated[
+        Path, typer.Option(help="Folder for intermediate states; keep it to go on after a stop.")
+    ] = Path("runs/train"),
+) -> None:
+    """Train a checkpoint from a recipe; a stopped training goes on with the same command."""
+    import logging
+
+    from polystance.training.pipeline import run_recipe
+    from polystance.training.recipe import load_recipe
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    run_recipe(load_recipe(recipe), data, out, work)
+    print(out)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Argument(help="Folder that holds the data sets, such as country-news/.")],
+    name: Annotated[str, typer.Option(help="Data set.")] = "country-news",
+    split: Annotated[str, typer.Option(help="Split to report on.")] = "test",
+    model: Model = None,
+    controls: Annotated[
+        bool, typer.Option(help="Also fit TF-IDF and target-only controls on the train split.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Also write the figures to this JSON file.")
+    ] = None,
+) -> None:
+    """Scores on labelled data with intervals, per language, with the controls beside them."""
+    from rich.console import Console
+
+    from polystance.training.evaluation import evaluate_dataset
+    from polystance.training.results import write
+
+    result = evaluate_dataset(data, name, split, model, controls=controls)
+    Console().print(result.table())
+    if out:
+        write(out, result)
