@@ -155,8 +155,8 @@ def test_a_disk_that_fills_at_the_end_leaves_a_run_that_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(job, name, full(1 if name == "_write_json" else 0, getattr(job, name)))
         with pytest.raises(OutputError, match="the same command"):
-            run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions(), shard_items=3)
-    result = run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions(), shard_items=3)
+            run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
+    result = run_job(classifier, [str(corpus)], tmp_path / "out", JobOptions())
     assert (result.articles, result.resumed, result.reused) == (7, 1, False)
 
 
