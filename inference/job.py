@@ -163,11 +163,14 @@ def _plan(classifier: StanceClassifier, inputs: Sequence[str], options: JobOptio
     """Everything that has to be equal for a run to go on."""
     from importlib.metadata import version
 
+    precision = classifier.checkpoint.precision
+    packages = ("torch", "transformers", "tokenizers", *(("onnxruntime",) if precision == "int8" else ()))
     return {
         "polystance": polystance.__version__,
         "schema": tables.SCHEMA_VERSION,
         "checkpoint": {"name": classifier.checkpoint.settings.name, "sha256": classifier.checkpoint.digest()},
-        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
+        "precision": precision,
+        "versions": {name: version(name) for name in packages},
         "options": {
             **asdict(options),
             "targets": list(options.targets) if options.targets is not None else "auto",

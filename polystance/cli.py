@@ -33,6 +33,7 @@ Model = Annotated[
     typer.Option("--model", "-m", help="Checkpoint: a folder or a hub id; the bundled one if left out."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16, or int8 (of CPUs, by ONNX Runtime).")]
 Target = Annotated[
     list[str] | None,
     typer.Option(
@@ -84,6 +85,7 @@ def run(
     target: Target = None,
     model: Model = None,
     device: Device = "auto",
+    precision: Precision = "auto",
     min_confidence: Confidence = 0.0,
     column: Column = None,
     encoding: Encoding = None,
@@ -97,7 +99,7 @@ def run(
     strict: Strict = False,
 ) -> None:
     """Classify articles, compare the two groups of outlets, and write report.html."""
-    options = (target, model, device, min_confidence, column, encoding, texts, overwrite)
+    options = (target, model, device, precision, min_confidence, column, encoding, texts, overwrite)
     result = _classify(inputs, out, *options)
     try:
         _report(out, out, groups, None, weight, draws, None, period, events)
@@ -115,6 +117,7 @@ def classify(
     target: Target = None,
     model: Model = None,
     device: Device = "auto",
+    precision: Precision = "auto",
     min_confidence: Confidence = 0.0,
     column: Column = None,
     encoding: Encoding = None,
@@ -123,7 +126,7 @@ def classify(
     strict: Strict = False,
 ) -> None:
     """Label articles in batch; a stopped job goes on with the same command."""
-    options = (target, model, device, min_confidence, column, encoding, texts, overwrite)
+    options = (target, model, device, precision, min_confidence, column, encoding, texts, overwrite)
     result = _classify(inputs, out, *options)
     _finish(result, strict)
 
@@ -190,6 +193,7 @@ def explain(
     target: Target = None,
     model: Model = None,
     device: Device = "auto",
+    precision: Precision = "auto",
     column: Column = None,
     encoding: Encoding = None,
 ) -> None:
@@ -202,7 +206,7 @@ def explain(
 
     targets = _targets(target)
     items = read_articles(inputs, columns=_columns(column), encoding=encoding)
-    classifier = StanceClassifier.from_pretrained(model, device)
+    classifier = StanceClassifier.from_pretrained(model, device, precision=precision)
     console = Console()
     for item in items:
         if isinstance(item, Failure):
@@ -210,6 +214,18 @@ def explain(
             continue
         labels: ArticleLabels = classifier.classify([item], targets or "auto")[0]
         console.print(explanation(labels))
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file, such as model.onnx.")],
+    model: Model = None,
+) -> None:
+    """Write a checkpoint as an int8 ONNX file, for use outside of polystance."""
+    from polystance.models.checkpoint import load_checkpoint
+    from polystance.models.onnx import write_onnx
+
+    write_onnx(load_checkpoint(model), out)
 
 
 @app.command()
@@ -282,6 +298,7 @@ def _classify(
     target: list[str] | None,
     model: str | None,
     device: str,
+    precision: str,
     min_confidence: float,
     column: list[str] | None,
     encoding: str | None,
@@ -300,7 +317,7 @@ def _classify(
     from polystance.inference.job import JobOptions, run_job
     from polystance.inference.summary import labels_text
 
-    classifier = StanceClassifier.from_pretrained(model, device)
+    classifier = StanceClassifier.from_pretrained(model, device, precision=precision)
     options = JobOptions(targets, min_confidence, columns, encoding, texts)
     talk = Console(stderr=True)
     with Progress(
