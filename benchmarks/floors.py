@@ -90,7 +90,7 @@ def main() -> None:
     )
     parser.add_argument("--lower", action="store_true", help="Write lower floors, too.")
     options = parser.parse_args()
-    classifier = StanceClassifier.from_pretrained(device="cpu")
+    classifier = StanceClassifier.from_pretrained(device="cpu", precision="fp32")
     scores = measure(classifier)
     old: dict[str, Any] = (
         json.loads(FLOORS.read_text(encoding="utf-8")) if FLOORS.exists() else {"scores": {}}

@@ -252,9 +252,23 @@ def linking(result: dict[str, Any]) -> str:
     return table(["threshold", "precision", "recall", "F1"], rows)
 
 
+def precisions(result: dict[str, Any]) -> str:
+    """`benchmarks.precision`: what each costs and loses."""
+    rows = [
+        [
+            name, f"{row['tokens_per_second']:,}", f"{row['ratio']:.2f}",
+            *(f"{100 * row[key]:.1f}" for key in ("stance_f1", "stance_f1_zh", "stance_f1_en")),
+            f"{100 * row['same_labels']:.1f}",
+        ]
+        for name, row in result["precisions"].items()
+    ]  # fmt: skip
+    header = ["", "tokens a second", "speed", "stance macro-F1, dev", "zh", "en", "labels as in fp32"]
+    return table(header, rows)
+
+
 _MAKERS: Final = (
     stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, stages, masking,
-    throughput, coverage, speed, retrieval, linking,
+    throughput, precisions, coverage, speed, retrieval, linking,
 )  # fmt: skip
 MAKERS: Final = {maker.__name__: maker for maker in _MAKERS}
 

@@ -105,10 +105,11 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--model")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--articles", type=int, default=500)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    classifier = StanceClassifier.from_pretrained(options.model, options.device)
+    classifier = StanceClassifier.from_pretrained(options.model, options.device, precision=options.precision)
     figures = measure(classifier, draw_articles(options.data, options.articles))
     print(json.dumps(figures, indent=1))
     if options.out:

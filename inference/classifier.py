@@ -22,6 +22,7 @@ from polystance.models.checkpoint import Checkpoint, load_checkpoint
 from polystance.models.forward import default_batch_tokens, forward
 from polystance.models.labels import FRAME_SLICE, FRAMES, STANCE_SLICE, STANCES, TONE_SLICE, TONES, UNCERTAIN
 from polystance.models.mentions import MentionFinder, default_finder, find_literal
+from polystance.models.precision import pick_precision
 from polystance.models.records import Article, ArticleLabels, Evidence, StanceLabel, ToneLabel
 from polystance.models.scripts import without_surrogates
 from polystance.models.targets import is_country, parse_targets
@@ -74,22 +75,35 @@ class StanceClassifier:
 
     @classmethod
     def from_pretrained(
-        cls, model: str | Path | None = None, device: str = "auto", *, revision: str | None = None
+        cls,
+        model: str | Path | None = None,
+        device: str = "auto",
+        *,
+        precision: str = "auto",
+        revision: str | None = None,
     ) -> StanceClassifier:
         """Load a checkpoint.
 
         Args:
             model: None for the one that ships with polystance; else a folder or a hub id.
             device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", "mps".
+            precision: "auto" (bf16 where the device is made for it, else fp32), "fp32", "bf16", or "int8"
+                (ONNX Runtime on a CPU; made on first use, which takes a minute, and kept in a cache).
             revision: Branch, tag or commit of a hub id.
 
         Raises:
             CheckpointError: There is no usable checkpoint at `model`.
-            UsageError: The device doesn't exist here.
+            UsageError: The device doesn't exist here, or can't compute in this precision.
         """
         name = pick_device(device)
-        dtype = torch.bfloat16 if name.startswith("cuda") and torch.cuda.is_bf16_supported() else None
-        return cls(load_checkpoint(model, device=name, dtype=dtype, revision=revision))
+        chosen = pick_precision(precision, name)
+        dtype = torch.bfloat16 if chosen == "bf16" else torch.float32
+        checkpoint = load_checkpoint(model, device=name, dtype=dtype, revision=revision)
+        if chosen == "int8":
+            from polystance.models.onnx import quantised
+
+            checkpoint = quantised(checkpoint)
+        return cls(checkpoint)
 
     def classify(
         self,

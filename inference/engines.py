@@ -89,13 +89,14 @@ def open_engine(
     name: str,
     model: str | Path | None = None,
     device: str = "auto",
+    precision: str = "auto",
     address: str | None = None,
     workers: int | None = None,
 ) -> Engine:
     """The engine of a name: "local" or "ray".
 
     Args:
-        model, device: As for `StanceClassifier.from_pretrained`.
+        model, device, precision: As for `StanceClassifier.from_pretrained`.
         address, workers: As for `RayEngine`; for "ray" only.
 
     Raises:
@@ -105,11 +106,11 @@ def open_engine(
     if name == "local":
         if address is not None or workers is not None:
             raise UsageError("--address and --workers are for --engine ray; the local engine has neither.")
-        return LocalEngine(StanceClassifier.from_pretrained(model, device))
+        return LocalEngine(StanceClassifier.from_pretrained(model, device, precision=precision))
     if name != "ray":
         raise UsageError(f"--engine {name!r}: give local (this process) or ray (a Ray cluster).")
     if find_spec("ray") is None:
         raise EngineError("Ray is not installed: pip install 'polystance[ray]', or --engine local.")
     from polystance.inference.ray_engine import RayEngine
 
-    return RayEngine(model, device, address=address, workers=workers)
+    return RayEngine(model, device, precision=precision, address=address, workers=workers)

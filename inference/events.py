@@ -173,7 +173,8 @@ def _day(published: object) -> float:
 
 def _token_table(checkpoint: Checkpoint) -> FloatArray:
     """Token embeddings of the encoder, (vocabulary, width)."""
-    embeddings: Any = checkpoint.model.get_input_embeddings()
+    model: Any = checkpoint.model  # of torch: `--precision` is for labels
+    embeddings = model.get_input_embeddings()
     return np.asarray(embeddings.weight.detach().float().cpu().numpy())
 
 

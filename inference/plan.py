@@ -24,15 +24,13 @@ def make_plan(engine: Engine, inputs: Sequence[str], options: JobOptions, shard_
     from importlib.metadata import version
 
     checkpoint = engine.checkpoint
+    packages = ("torch", "transformers", "tokenizers", *(("onnxruntime",) * (checkpoint.precision == "int8")))
     return {
         "polystance": polystance.__version__,
         "schema": tables.SCHEMA_VERSION,
-        "checkpoint": {
-            "name": checkpoint.settings.name,
-            "sha256": checkpoint.digest(),
-            "dtype": str(checkpoint.model.dtype).removeprefix("torch."),
-        },
-        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
+        "checkpoint": {"name": checkpoint.settings.name, "sha256": checkpoint.digest()},
+        "precision": checkpoint.precision,
+        "versions": {name: version(name) for name in packages},
         "options": {
             **asdict(options),
             "targets": list(options.targets) if options.targets is not None else "auto",

@@ -67,6 +67,8 @@ class RayEngine:
     Args:
         model: As for `StanceClassifier.from_pretrained`. The workers are sent its files, and need no path.
         device: "auto" (the GPUs of the cluster if it has any), "cpu" or "cuda".
+        precision: "fp32" or "bf16". "auto" is bf16 with device "cuda" and fp32 otherwise: what the workers'
+            processors have must not decide a label.
         address: "host:port" of a cluster that this machine belongs to, "auto" for the one that runs on this
             machine; None starts one of this machine alone, and ends it with the job.
         workers: None for one per GPU, or per core where there is no GPU. With more workers than GPUs, several
@@ -82,6 +84,7 @@ class RayEngine:
         model: str | Path | None = None,
         device: str = "auto",
         *,
+        precision: str = "auto",
         address: str | None = None,
         workers: int | None = None,
     ) -> None:
@@ -92,8 +95,11 @@ class RayEngine:
             )
         if workers is not None and workers < 1:
             raise UsageError(f"--workers is {workers}; give 1 or more, or leave it out.")
+        if precision not in ("auto", "fp32", "bf16"):
+            raise UsageError(f"Precision {precision!r} is not for --engine ray: give auto, fp32 or bf16.")
         self._device, self._address, self._workers = device, address, workers
-        self._checkpoint = load_checkpoint(model)
+        half = precision == "bf16" or (precision == "auto" and device == "cuda")
+        self._checkpoint = load_checkpoint(model, dtype=torch.bfloat16 if half else None)
         self._pool: _Pool | None = None
 
     @property
@@ -123,7 +129,7 @@ class RayEngine:
             here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
             # Where this process runs, so that it is lost with this process or not at all.
             feed = ray.remote(num_cpus=0, scheduling_strategy=here)(_Feed).remote()
-            labelled = _labelled(feed, self._checkpoint.path, pool, targets, min_confidence)
+            labelled = _labelled(feed, self._checkpoint, pool, targets, min_confidence)
             waiting: deque[Chunk] = deque()
             for position, chunk in enumerate(chain([first], chunks)):
                 feed.put.remote(position, pickle.dumps(chunk.articles))
@@ -206,14 +212,16 @@ class _Worker:
         alone: Whether the worker has a GPU to itself, and so prepares articles with more than one thread.
     """
 
-    def __init__(self, files: Any, device: str, alone: bool, targets: Targets, min_confidence: float) -> None:
+    def __init__(
+        self, files: Any, device: str, precision: str, alone: bool, targets: Targets, min_confidence: float
+    ) -> None:
         if not alone:
             torch.set_num_threads(1)
             os.environ["TOKENIZERS_PARALLELISM"] = "false"
         with TemporaryDirectory() as folder:
             for name, content in ray.get(files).items():
                 (Path(folder) / name).write_bytes(content)
-            self._classifier = StanceClassifier.from_pretrained(folder, device)
+            self._classifier = StanceClassifier.from_pretrained(folder, device, precision=precision)
         self._targets, self._min_confidence = targets, min_confidence
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -225,14 +233,21 @@ class _Worker:
 
 
 def _labelled(
-    feed: Any, checkpoint: Path, pool: _Pool, targets: Targets, min_confidence: float
+    feed: Any, checkpoint: Checkpoint, pool: _Pool, targets: Targets, min_confidence: float
 ) -> Iterator[list[ArticleLabels]]:
     """The labels of each chunk of a feed, in order."""
-    files = ray.put({name: (checkpoint / name).read_bytes() for name in FILES})
+    files = ray.put({name: (checkpoint.path / name).read_bytes() for name in FILES})
     source = read_datasource(_Fed(feed), override_num_blocks=1, num_cpus=0, max_retries=-1, concurrency=1)
     dataset: Dataset = source.map_batches(
         _Worker,
-        fn_constructor_args=(files, pool.device, pool.gpus == 1, targets, min_confidence),
+        fn_constructor_args=(
+            files,
+            pool.device,
+            checkpoint.precision,
+            pool.gpus == 1,
+            targets,
+            min_confidence,
+        ),
         batch_size=1,
         batch_format="pyarrow",
         compute=ActorPoolStrategy(size=pool.workers),

@@ -19,6 +19,7 @@ from polystance.errors import CheckpointError
 from polystance.models.calibration import Calibration
 from polystance.models.conformal import ConformalSets
 from polystance.models.labels import FRAMES, MARKERS, OUTPUTS
+from polystance.models.onnx import OnnxModel
 from polystance.models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -128,9 +129,16 @@ class Checkpoint:
     """A loaded checkpoint: the model in evaluation mode, the encoder of its inputs, its settings."""
 
     path: Path
-    model: PreTrainedModel
+    model: PreTrainedModel | OnnxModel
     encoder: WindowEncoder
     settings: Settings
+
+    @property
+    def precision(self) -> str:
+        """What the forward pass is computed in: fp32, bf16, or int8."""
+        if isinstance(self.model, OnnxModel):
+            return "int8"
+        return {"float32": "fp32", "bfloat16": "bf16"}[str(self.model.dtype).removeprefix("torch.")]
 
     def digest(self) -> str:
         """SHA-256 over everything that decides a label, hexadecimal."""

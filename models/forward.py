@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from polystance.models.encoding import EncodedWindow
+from polystance.models.onnx import OnnxModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,12 +47,15 @@ def pad(rows: Sequence[Sequence[int]], pad_id: int = 0, multiple: int = 1) -> tu
 
 @torch.inference_mode()
 def forward(
-    model: PreTrainedModel, windows: Sequence[EncodedWindow], batch_tokens: int | None = None
+    model: PreTrainedModel | OnnxModel, windows: Sequence[EncodedWindow], batch_tokens: int | None = None
 ) -> list[NDArray[np.float32]]:
     """Logits of each window, (its tokens, 20), in the order given.
 
-    Windows of like length share a batch, so that little is padding; `batch_tokens` counts it too.
+    Windows of like length share a batch, so that little is padding; `batch_tokens` counts it too. An ONNX
+    model runs each window by itself, without batches.
     """
+    if isinstance(model, OnnxModel):
+        return model.logits(windows)
     model.eval()  # type: ignore[no-untyped-call]
     budget = batch_tokens or default_batch_tokens(model.device)
     pad_id, multiple = int(model.config.pad_token_id or 0), length_multiple(model.device)

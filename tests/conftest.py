@@ -34,4 +34,4 @@ def classifier() -> StanceClassifier:
     """The checkpoint that ships, on the CPU. (Under tests/unit the name means one on a tiny model.)"""
     from polystance.inference.classifier import StanceClassifier
 
-    return StanceClassifier.from_pretrained(device="cpu")
+    return StanceClassifier.from_pretrained(device="cpu", precision="fp32")

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from polystance.models.encoding import WindowEncoder
 from polystance.models.forward import forward
 from polystance.models.labels import FRAME_SLICE, MAX_TARGETS_PER_PASS, STANCE_SLICE, TONE_SLICE
+from polystance.models.onnx import OnnxModel
 from polystance.training.batches import encode_examples
 from polystance.training.examples import Example
 
@@ -26,7 +27,11 @@ class PassageLogits:
 
 
 def predict_windows(
-    model: PreTrainedModel, encoder: WindowEncoder, examples: Sequence[Example], *, max_tokens: int = 512
+    model: PreTrainedModel | OnnxModel,
+    encoder: WindowEncoder,
+    examples: Sequence[Example],
+    *,
+    max_tokens: int = 512,
 ) -> list[PassageLogits]:
     """Logits for each example's own targets, in the order given."""
     numbers, inputs = [], []

@@ -24,6 +24,7 @@ from polystance.cli.options import (
     Model,
     Overwrite,
     PeriodOption,
+    Precision,
     Strict,
     Target,
     Texts,
@@ -49,6 +50,7 @@ def run(
     target: Target = None,
     model: Model = None,
     device: Device = "auto",
+    precision: Precision = "auto",
     min_confidence: Confidence = 0.0,
     column: Column = None,
     encoding: Encoding = None,
@@ -67,7 +69,7 @@ def run(
 ) -> None:
     """Classify articles, compare the two groups of outlets, and write report.html."""
     options = (target, min_confidence, column, encoding, texts, format_, overwrite)
-    result = _classify(inputs, out, *options, (engine, model, device, address, workers))
+    result = _classify(inputs, out, *options, (engine, model, device, precision, address, workers))
     try:
         write_report(out, out, groups, None, weight, draws, None, period, events)
     except UsageError as error:
@@ -90,6 +92,7 @@ def classify(
     target: Target = None,
     model: Model = None,
     device: Device = "auto",
+    precision: Precision = "auto",
     min_confidence: Confidence = 0.0,
     column: Column = None,
     encoding: Encoding = None,
@@ -108,10 +111,10 @@ def classify(
                 "--out FOLDER is missing: labels of files and folders go to a run folder. Only what comes "
                 "on standard input can go to standard output: cat x.jsonl | polystance classify - > y.jsonl"
             )
-        _filter(target, model, device, min_confidence, column, encoding, format_, strict)
+        _filter(target, model, device, precision, min_confidence, column, encoding, format_, strict)
         return
     options = (target, min_confidence, column, encoding, texts, format_, overwrite)
-    result = _classify(inputs, out, *options, (engine, model, device, address, workers))
+    result = _classify(inputs, out, *options, (engine, model, device, precision, address, workers))
     _finish(result, strict)
 
 
@@ -121,6 +124,7 @@ def explain(
     target: Target = None,
     model: Model = None,
     device: Device = "auto",
+    precision: Precision = "auto",
     column: Column = None,
     encoding: Encoding = None,
 ) -> None:
@@ -133,7 +137,7 @@ def explain(
 
     targets = parsed_targets(target)
     items = read_articles(inputs, columns=parsed_columns(column), encoding=encoding)
-    classifier = StanceClassifier.from_pretrained(model, device)
+    classifier = StanceClassifier.from_pretrained(model, device, precision=precision)
     console = Console()
     for item in items:
         if isinstance(item, Failure):
@@ -153,7 +157,7 @@ def _classify(
     texts: bool,
     form: str | None,
     overwrite: bool,
-    engine: tuple[str, str | None, str, str | None, int | None],
+    engine: tuple[str, str | None, str, str, str | None, int | None],
 ) -> JobResult:
     # Checked before torch is loaded: a typing error should be answered at once.
     targets, columns = parsed_targets(target), parsed_columns(column)
@@ -202,6 +206,7 @@ def _filter(
     target: list[str] | None,
     model: str | None,
     device: str,
+    precision: str,
     min_confidence: float,
     column: list[str] | None,
     encoding: str | None,
@@ -219,7 +224,7 @@ def _filter(
     items = read_articles("-", columns=columns, encoding=encoding)
     sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
     done = filter_articles(
-        StanceClassifier.from_pretrained(model, device),
+        StanceClassifier.from_pretrained(model, device, precision=precision),
         items,
         sys.stdout,
         targets or "auto",

@@ -1,4 +1,4 @@
-"""Commands for one's own checkpoint: train, evaluate."""
+"""Commands for one's own checkpoint: train, evaluate, export."""
 
 from __future__ import annotations
 
@@ -58,3 +58,15 @@ def evaluate(
     Console().print(result.table())
     if out:
         write(out, result)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file, such as model.onnx.")],
+    model: Model = None,
+) -> None:
+    """Write a checkpoint as an int8 ONNX file, for use outside of polystance."""
+    from polystance.models.checkpoint import load_checkpoint
+    from polystance.models.onnx import write_onnx
+
+    write_onnx(load_checkpoint(model), out)

@@ -25,7 +25,7 @@ def probabilities(labels: list[ArticleLabels]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def on_cpu() -> np.ndarray:
-    return probabilities(StanceClassifier.from_pretrained(device="cpu").classify(ARTICLES))
+    return probabilities(StanceClassifier.from_pretrained(device="cpu", precision="fp32").classify(ARTICLES))
 
 
 @pytest.mark.parametrize("batch_tokens", [1_024, 65_536])

@@ -44,7 +44,9 @@ def news(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def local(checkpoint: Path, news: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("local")
-    run_job(StanceClassifier.from_pretrained(checkpoint, "cpu"), [str(news)], out, JobOptions())
+    run_job(
+        StanceClassifier.from_pretrained(checkpoint, "cpu", precision="fp32"), [str(news)], out, JobOptions()
+    )
     return out
 
 
@@ -75,7 +77,7 @@ def test_the_tables_are_those_of_the_local_engine(
 @pytest.mark.slow
 @needs_ray
 def test_killed_workers_lose_nothing(checkpoint: Path, news: Path, tmp_path: Path) -> None:
-    classifier = StanceClassifier.from_pretrained(checkpoint, "cpu")
+    classifier = StanceClassifier.from_pretrained(checkpoint, "cpu", precision="fp32")
     run_job(classifier, [str(news)], tmp_path / "undisturbed", JobOptions(), shard_items=100)
     result = python("tests.integration.ray_jobs", checkpoint, news, tmp_path)
     assert result.returncode == 0, result.stderr
@@ -164,7 +166,7 @@ def test_devices_and_workers_are_checked(checkpoint: Path) -> None:
 
 
 def test_the_local_engine_keeps_chunks_and_order(checkpoint: Path) -> None:
-    engine = LocalEngine(StanceClassifier.from_pretrained(checkpoint, "cpu"))
+    engine = LocalEngine(StanceClassifier.from_pretrained(checkpoint, "cpu", precision="fp32"))
     chunks = [Chunk(n, [Article(f"{n}{i}", text) for i, text in enumerate(ENGLISH)]) for n in (0, 3)]
     labelled = list(engine.label(chunks, ["US"], min_confidence=0.0))
     assert [chunk for chunk, _ in labelled] == chunks
