@@ -206,6 +206,24 @@ def throughput(result: list[dict[str, Any]]) -> str:
     return table(header, rows)
 
 
+def peers(result: dict[str, Any]) -> str:
+    """`benchmarks.peers`: seconds, and how many times ours."""
+    parts = ("beginnings", "whole articles")
+    rows = [
+        [
+            name,
+            *(f"{result[part][name]['seconds']:.1f} s ({result[part][name]['times']:.2f})" for part in parts),
+        ]
+        for name in result[parts[0]]
+    ]
+    return table([f"{result['articles']} articles, {result['threads']} threads", *parts], rows)
+
+
+def startup(result: dict[str, float]) -> str:
+    """`benchmarks.startup`."""
+    return table(["", "seconds"], [[name, f"{value:.2f}"] for name, value in result.items()])
+
+
 def coverage(result: list[dict[str, Any]]) -> str:
     """`benchmarks.coverage`: what the raw and the corrected intervals hold."""
     rows = [
@@ -268,7 +286,7 @@ def precisions(result: dict[str, Any]) -> str:
 
 _MAKERS: Final = (
     stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, stages, masking,
-    throughput, precisions, coverage, speed, retrieval, linking,
+    throughput, precisions, peers, startup, coverage, speed, retrieval, linking,
 )  # fmt: skip
 MAKERS: Final = {maker.__name__: maker for maker in _MAKERS}
 

@@ -37,7 +37,7 @@ Targets = Literal["auto"] | Sequence[str]
 _FIELDS = tuple(f.name for f in fields(Article))
 MAX_FRAMES = 3
 TITLE_HANDICAP = 1.0  # logits
-_FIRST_CHUNK = 16  # articles
+_FIRST_CHUNK = 4  # articles
 
 
 @dataclass(slots=True)
