@@ -253,6 +253,15 @@ def speed(result: dict[str, Any]) -> str:
     return table(header, [row])
 
 
+def memory(result: dict[str, Any]) -> str:
+    """`benchmarks.memory`: one line a run."""
+    rows = [
+        [f"{run['articles']:,}", f"{run['seconds']}", f"{run['peak_mib']:.0f} MiB", f"{run['ratio']:.2f}"]
+        for run in result["runs"]
+    ]
+    return table(["articles", "seconds", "peak memory", "ratio"], rows)
+
+
 def retrieval(result: dict[str, Any]) -> str:
     """`benchmarks.retrieval`: translations found by either likeness."""
     found = result["sentences"]
@@ -286,7 +295,7 @@ def precisions(result: dict[str, Any]) -> str:
 
 _MAKERS: Final = (
     stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, stages, masking,
-    throughput, precisions, peers, startup, coverage, speed, retrieval, linking,
+    throughput, precisions, peers, startup, coverage, speed, memory, retrieval, linking,
 )  # fmt: skip
 MAKERS: Final = {maker.__name__: maker for maker in _MAKERS}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -88,10 +87,10 @@ def _other_gaps(comparison: Comparison) -> list[RenderableType]:
 
 def labels_text(run_folder: Path) -> RenderableType:
     """What a run says: every article and its labels if there are at most 12, else counts per target."""
+    if pq.ParquetFile(run_folder / "articles.parquet").metadata.num_rows > FEW_ARTICLES:
+        return _counts(run_folder / "stances.parquet")
     stances = pq.read_table(run_folder / "stances.parquet", columns=["article_id", "target", "label"])
     rows = list(zip(*(stances.column(name).to_pylist() for name in stances.column_names), strict=True))
-    if pq.ParquetFile(run_folder / "articles.parquet").metadata.num_rows > FEW_ARTICLES:
-        return _counts([(target, label) for _, target, label in rows])
     names = ["article_id", "title", "outlet", "outlet_language", "tone"]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("article", "outlet", "tone", "stance"):
@@ -105,14 +104,16 @@ def labels_text(run_folder: Path) -> RenderableType:
     return table
 
 
-def _counts(rows: Sequence[tuple[str, str]]) -> RenderableType:
+def _counts(stances: Path) -> RenderableType:
+    """Labels of each target, counted a batch at a time: a run may have more rows than fit into memory."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("target")
     for name in ("articles", *_ORDER):
         table.add_column(name, justify="right")
     counts: dict[str, Counter[str]] = {}
-    for target, label in rows:
-        counts.setdefault(target, Counter())[label] += 1
+    for batch in pq.ParquetFile(stances).iter_batches(columns=["target", "label"]):
+        for target, label in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            counts.setdefault(target, Counter())[label] += 1
     for target, seen in sorted(counts.items(), key=lambda item: -item[1].total())[:MOST_ROWS]:
         table.add_row(Text(clean(target)), f"{seen.total():,}", *(f"{seen[label]:,}" for label in _ORDER))
     return table

@@ -53,7 +53,7 @@ def local(checkpoint: Path, news: Path, tmp_path_factory: pytest.TempPathFactory
 def python(module: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, args)],
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import pytest
 from rich.console import Console
 
 from polystance.inference.comparison import Comparison, compare
-from polystance.inference.summary import summary_text
+from polystance.inference.summary import labels_text, summary_text
 from polystance.inference.wording import running_name, signed
 from polystance.models.records import ArticleLabels
 from polystance.models.targets import target_name
-from tests.unit.synthetic_run import labelled, stance, synthetic_labels
+from tests.unit.synthetic_run import labelled, stance, synthetic_labels, write_run
 from tests.unit.test_comparison import HAND, small
 
 
@@ -70,6 +71,17 @@ def test_summary_fits_eighty_columns(make: Callable[[], list[ArticleLabels]]) ->
     assert "…" not in text
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "United States" in text
+
+
+def test_many_articles_are_shown_as_counts_of_labels(tmp_path: Path) -> None:
+    labels = synthetic_labels()
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(labels_text(write_run(tmp_path, labels)))
+    counts = Counter((s.target, s.label) for a in labels for s in a.stances.values())
+    shown = {cells[0]: cells[1:] for line in console.export_text().splitlines() if (cells := line.split())}
+    for target in {target for target, _ in counts}:
+        numbers = [counts[target, label] for label in ("against", "neutral", "favor", "uncertain")]
+        assert shown[target] == [f"{number:,}" for number in (sum(numbers), *numbers)]
 
 
 def test_names() -> None:
