@@ -132,15 +132,13 @@ def encoders(result: dict[str, Any]) -> str:
             share(arm["start"], "en_zh"),
             share(arm["end"], "zh_en"),
             share(arm["end"], "en_zh"),
-            f"{arm['end']['ntrex128_zh_sentences_per_second'] / first:.2f}",
         ]
-        for first in [next(iter(result.values()))["end"]["ntrex128_zh_sentences_per_second"]]
         for name, arm in result.items()
     ]
     steps = next(iter(result.values()))["steps"]
     header = [
         "", "parameters", "tokens of 100 characters", "start, zh to en", "start, en to zh",
-        f"{steps} steps, zh to en", f"{steps} steps, en to zh", "speed",
+        f"{steps} steps, zh to en", f"{steps} steps, en to zh",
     ]  # fmt: skip
     return table(header, rows)
 

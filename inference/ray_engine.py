@@ -296,7 +296,7 @@ def _connected(address: str | None) -> Iterator[None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray tells of a node that did not start in time by nothing narrower
         raise EngineError(
             f"Can't join the Ray cluster at {address or 'this machine'}: {error} " + _ADVICE
         ) from error
