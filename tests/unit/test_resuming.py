@@ -222,7 +222,7 @@ def test_another_checkpoint_is_refused(tiny_folder: Path, corpus: Path, earlier:
     refused(
         lambda: with_model(tiny_folder, torch.bfloat16),
         earlier,
-        "checkpoint.dtype: 'float32' then, 'bfloat16' now",
+        "precision: 'fp32' then, 'bf16' now",
     )
 
 
