@@ -41,7 +41,9 @@ def prefetch(items: Iterable[T]) -> Iterator[T]:
             for item in items:
                 if not put(item):
                     return
-        except BaseException as error:  # noqa: BLE001 - raised again by the consumer
+        # Whatever it is, it belongs to the consumer, which raises it again: in a thread it would be lost, and
+        # the consumer would wait for ever.
+        except BaseException as error:  # noqa: BLE001 - the consumer raises it again
             put(_End(error))
         else:
             put(_End())

@@ -197,7 +197,7 @@ def load_checkpoint(
     dtype: torch.dtype | None = None,
     revision: str | None = None,
 ) -> Checkpoint:
-    """Load a checkpoint for use, in `dtype` (fp32 if None: half precision on a CPU is much slower).
+    """Load a checkpoint for use, in `dtype` (fp32 if None; see `models.precision`).
 
     Raises:
         CheckpointError: A file is missing or damaged, or the outputs are not polystance's.

@@ -330,7 +330,7 @@ def train(
     parts: dict[str, Any] = {
         "student": student, "head": head, "optimizer": optimizer, "scheduler": scheduler,
     }  # fmt: skip
-    half = student.device.type == "cuda"  # a CPU's bfloat16 is slower than its float32
+    half = student.device.type == "cuda"  # on CPUs, few of which have bfloat16 in hardware, it was not tried
     lengths, multiple = np.array([len(row) for row in pairs.zh]), length_multiple(student.device)
     batches: list[list[int]] = []
     step, started = 0, time.monotonic()

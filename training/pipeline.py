@@ -33,6 +33,7 @@ from polystance.training.finetuning import finetune
 from polystance.training.fitting import fit_settings
 from polystance.training.overlap import HeldOut
 from polystance.training.recipe import ENCODER, Recipe, Stage
+from polystance.training.results import FOLDER, write
 from polystance.training.selftraining import SelfTrainingConfig, draw_passages, label_passages
 
 log = logging.getLogger(__name__)
@@ -130,10 +131,9 @@ class Run:
         save_checkpoint(self.weights(recipe.stages[-1].name), tokenizer, settings, out)
         settings = fit_settings(out, self.read(recipe.dev, "dev"), self.read(recipe.dev, "articles_dev"))
         (out / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
-        path = out / "results" / "training.json"
-        path.parent.mkdir(exist_ok=True)
+        (out / FOLDER).mkdir(exist_ok=True)
         figures = {"checkpoint": load_checkpoint(out).digest(), **self.history()}
-        path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        write(out / FOLDER / "training.json", figures)
         return out
 
     def history(self) -> dict[str, Any]:

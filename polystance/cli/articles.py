@@ -106,10 +106,12 @@ def classify(
 ) -> None:
     """Label articles in batch; a stopped job goes on with the same command. Without --out: a filter."""
     if out is None:
-        if inputs != ["-"] or overwrite or not texts or engine != "local":
+        of_a_job = overwrite or not texts or engine != "local" or address is not None or workers is not None
+        if inputs != ["-"] or of_a_job:
             raise UsageError(
                 "--out FOLDER is missing: labels of files and folders go to a run folder. Only what comes "
-                "on standard input can go to standard output: cat x.jsonl | polystance classify - > y.jsonl"
+                "on standard input can go to standard output: cat x.jsonl | polystance classify - > y.jsonl "
+                "(--overwrite, --no-texts, --engine, --address and --workers are for run folders)"
             )
         _filter(target, model, device, precision, min_confidence, column, encoding, format_, strict)
         return
