@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: help run test slow lint types train train-smoke results floors fuzz bench clean
+.PHONY: help run test slow lint types train train-smoke results floors fuzz bench docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -54,6 +54,10 @@ fuzz: $(READY) ## look for files that break a reader, with Atheris: make fuzz SE
 
 bench: $(READY) ## precision and recall of mentions on the sample corpus
 	$(BIN)/python -m benchmarks.mentions
+
+docs: $(READY) ## build the documentation into build/docs; a warning is an error
+	$(BIN)/typer polystance.cli utils docs --name polystance --title Commands --output docs/cli.md
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 clean: ## delete what was built, not .venv and not the states of a training in runs/
 	rm -rf build dist *.egg-info polystance.egg-info report .pytest_cache .mypy_cache .ruff_cache

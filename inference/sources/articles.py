@@ -52,13 +52,13 @@ def read_articles(
             the `datasets` library. Files: .jsonl .json .csv .tsv .parquet .txt .md .html .warc, gzip and
             zstandard of each (but Parquet). A file with another suffix is read as what it looks like.
         columns: Column by field, where the guess is wrong: {"text": "body"}. Fields: text, title, outlet,
-            date, url, language, id.
+            date, url, language, outlet_language, id.
         encoding: Encoding of all text files; told from their bytes when None.
 
     Tables are streamed: memory doesn't grow with the file. An id that was seen before gets its place added
     ("a17@b.csv:4"), so that no article replaces another.
 
-    `outlet_language` is that of the registry. For an outlet that is not there it is guessed from name and
+    `outlet_language` is that of its column, else that of the registry. For an outlet that is not there it is guessed from name and
     address; failing that it is the text's language, unless the headline is Chinese and the text English,
     which is how aggregators summarise: then it stays None.
 
@@ -205,6 +205,8 @@ def _article(item: Item, source: Source, registry: OutletRegistry, ids: IdRegist
         outlet = None
     if outlet_language is None and not summary:
         outlet_language = language
+    if item.outlet_language:
+        outlet_language = language_code(item.outlet_language) or outlet_language
     place = f"{source.key}:{item.position}"
     return Article(
         id=ids.unique(clean_text(item.id) if item.id else place, place),

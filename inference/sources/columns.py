@@ -30,6 +30,7 @@ _NAMES: dict[str, str] = {
     "時間 发表日期 出版日期",
     "url": "url link href articleurl pageurl permalink uri 链接 网址 原文链接 鏈接 連結 網址",
     "language": "language lang textlanguage 语言 语种 語言",
+    "outlet_language": "outletlanguage sourcelanguage medialanguage outletlang 媒体语言 來源語言",
     "id": "id articleid docid documentid newsid uid guid 编号 文章编号 序号 編號",
 }
 FIELDS = tuple(_NAMES)
@@ -116,6 +117,7 @@ class ColumnMap:
         return Item(
             position, value, _string(cells.get("title")) or "", _string(cells.get("outlet")),
             to_iso(cells.get("date")), _string(cells.get("url")), language, _string(cells.get("id")),
+            _string(cells.get("outlet_language")),
         )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ class Item:
         text: Body; never blank.
         published: ISO 8601, or None.
         id: As given, or None.
+        outlet_language: As given, or None.
     """
 
     position: int
@@ -24,3 +25,4 @@ class Item:
     url: str | None = None
     language: str | None = None
     id: str | None = None
+    outlet_language: str | None = None

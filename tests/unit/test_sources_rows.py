@@ -134,6 +134,18 @@ def test_cells(tmp_path: Path, row: dict[str, Any], field: str, value: str | Non
     assert getattr(articles[0], field) == value
 
 
+def test_the_language_of_an_outlet_comes_from_its_column(tmp_path: Path) -> None:
+    rows = [
+        {"text": ENGLISH, "outlet": "Xinhua", "outlet_language": "Chinese"},
+        {"text": ENGLISH, "outlet": "Xinhua", "outlet_language": ""},
+        {"text": ENGLISH, "outlet": "The Example Post", "outlet_language": "zh-TW"},
+        {"text": ENGLISH, "outlet": "The Example Post", "outlet_language": "???"},
+    ]
+    path = write(tmp_path, "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    articles, _ = read(path)
+    assert [a.outlet_language for a in articles] == ["zh", "en", "zh", "en"]
+
+
 def test_given_columns_win_and_wrong_ones_are_named(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "text,body,when\nteaser,The body.,2025-01-02\n")
     article = read(path, columns={"text": "body", "published": "when"})[0][0]
