@@ -186,8 +186,25 @@ def masking(result: dict[str, Any]) -> str:
     return table(header, rows)
 
 
+def cpu_throughput(result: list[dict[str, Any]]) -> str:
+    """`benchmarks.throughput` on a CPU, a row per precision."""
+    rows = [
+        [
+            run["dtype"], f"{run['articles_per_second']:,.0f}", f"{run['tokens_per_second']:,}",
+            f"{100 * run['forward_share_of_time']:.0f}%", f"{100 * run['real_tokens_of_a_batch']:.0f}%",
+            f"{100 * run['share_of_matrix_rate']:.0f}%",
+        ]
+        for run in result
+    ]  # fmt: skip
+    header = [
+        "", "articles/s", "tokens/s", "time in the forward pass", "real tokens of a batch",
+        "of the matrix rate",
+    ]  # fmt: skip
+    return table(header, rows)
+
+
 def throughput(result: list[dict[str, Any]]) -> str:
-    """`benchmarks.throughput`, a row per run."""
+    """`benchmarks.throughput` on GPUs, a row per run."""
     rows = [
         [
             f"{run['device']}, {run['dtype']}", f"{run['batch_tokens']:,}",
@@ -293,7 +310,7 @@ def precisions(result: dict[str, Any]) -> str:
 
 _MAKERS: Final = (
     stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, stages, masking,
-    throughput, precisions, peers, startup, coverage, speed, memory, retrieval, linking,
+    throughput, cpu_throughput, precisions, peers, startup, coverage, speed, memory, retrieval, linking,
 )  # fmt: skip
 MAKERS: Final = {maker.__name__: maker for maker in _MAKERS}
 

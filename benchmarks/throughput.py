@@ -1,6 +1,6 @@
 """How fast articles are labelled here, and how much of the machine that uses.
 
-    python -m benchmarks.throughput DATA [--device cuda] [--articles 2000] [--out FILE]
+    python -m benchmarks.throughput DATA [--device cuda] [--precision fp32 bf16] [--articles 2000] [--out X]
 
 Articles of real length, half in each language, from the unlabelled corpora of DATA (as CONTRIBUTING.md states
 it). Prints articles and tokens a second through `classify`, tokens a second of the forward pass alone, the
@@ -39,6 +39,7 @@ def measure(classifier: StanceClassifier, articles: Sequence[ArticleLike], round
     passes = [encoded for job in jobs for window in job.windows for encoded in window.passes]
     alone = _shortest(lambda: forward(model, passes, classifier.batch_tokens), device, rounds)
     real = sum(len(p.ids) for p in passes)
+    padded = _padded(model, lambda: forward(model, passes, classifier.batch_tokens))
     flops = sum(_flops(model.config, len(p.ids)) for p in passes)
     rate = matrix_rate(device, model.dtype)
     return {
@@ -52,6 +53,7 @@ def measure(classifier: StanceClassifier, articles: Sequence[ArticleLike], round
         "tokens_per_second": round(tokens / whole),
         "forward_tokens_per_second": round(real / alone),
         "forward_share_of_time": round(alone / whole, 3),
+        "real_tokens_of_a_batch": round(real / padded, 3),
         "forward_tflops": round(flops / alone / 1e12, 3),
         "matrix_tflops": round(rate / 1e12, 3),
         "share_of_matrix_rate": round(flops / alone / rate, 3),
@@ -72,6 +74,20 @@ def _flops(config: Any, length: int) -> float:
     return float(
         config.num_hidden_layers * 2 * length * (4 * width**2 + 2 * width * inner + 2 * length * width)
     )
+
+
+def _padded(model: Any, work: Callable[[], object]) -> int:
+    """Tokens, padding too, that `work` puts through a model."""
+    counted = 0
+
+    def count(module: object, args: tuple[torch.Tensor, ...], kwargs: object) -> None:
+        nonlocal counted
+        counted += args[0].numel()
+
+    hook = model.register_forward_pre_hook(count, with_kwargs=True)
+    work()
+    hook.remove()
+    return counted
 
 
 def _shortest(work: Callable[[], object], device: torch.device, rounds: int) -> float:
@@ -105,12 +121,17 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--model")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--precision", nargs="+", default=["auto"])
     parser.add_argument("--articles", type=int, default=500)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    classifier = StanceClassifier.from_pretrained(options.model, options.device, precision=options.precision)
-    figures = measure(classifier, draw_articles(options.data, options.articles))
+    articles = draw_articles(options.data, options.articles)
+    figures = [
+        measure(
+            StanceClassifier.from_pretrained(options.model, options.device, precision=precision), articles
+        )
+        for precision in options.precision
+    ]
     print(json.dumps(figures, indent=1))
     if options.out:
         options.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
