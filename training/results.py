@@ -66,10 +66,13 @@ def on_passages(checkpoint: Checkpoint, passages: Sequence[Example]) -> dict[str
 def on_seeds(checkpoint: Checkpoint) -> dict[str, Any]:
     """The figures that need nothing but what ships."""
     figures: dict[str, Any] = {"seeds": on_passages(checkpoint, read_seeds()), "probes": {}, "swaps": {}}
+    figures["failures"] = []  # one of each kind, for the card
     for kind in ("negation", "sarcasm", "metonym"):
         for language in ("zh", "en"):
             right, pairs = robustness.probes(checkpoint, kind, language)
             figures["probes"][f"{kind}_{language}"] = {"right": right, "pairs_right": pairs}
+            if failure := robustness.first_failure(checkpoint, kind, language):
+                figures["failures"].append(failure)
     for part in (None, "zh", "en"):
         changed, right = robustness.swaps(checkpoint, part)
         figures["swaps"][part or "all"] = {"changed": changed, "right": right}

@@ -163,11 +163,7 @@ def probes(checkpoint: Checkpoint, kind: str, language: str) -> tuple[Share, Sha
     Kinds: "negation" and "sarcasm" (two sentences that differ in little and in their labels), "metonym" (the
     same sentence with the country's name and with its capital, seat of government, ... instead).
     """
-    examples = [
-        _sentence(row["id"], row["pair"], language, row["text"], row["stance"])
-        for row in read_probes()
-        if (row["kind"], row["lang"]) == (kind, language)
-    ]
+    examples = _probes(kind, language)
     right, documents = [], []
     whole: dict[str, bool] = {}
     for example, labels in zip(examples, label(checkpoint, examples), strict=True):
@@ -176,6 +172,36 @@ def probes(checkpoint: Checkpoint, kind: str, language: str) -> tuple[Share, Sha
             documents.append(example.document)
             whole[example.document] = whole.get(example.document, True) and right[-1]
     return share(right, documents), share(list(whole.values()), list(whole))
+
+
+def _probes(kind: str, language: str) -> list[Example]:
+    return [
+        _sentence(row["id"], row["pair"], language, row["text"], row["stance"])
+        for row in read_probes()
+        if (row["kind"], row["lang"]) == (kind, language)
+    ]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A sentence that a checkpoint gets wrong."""
+
+    kind: str
+    language: str
+    text: str
+    target: str
+    gold: str
+    given: str
+
+
+def first_failure(checkpoint: Checkpoint, kind: str, language: str) -> Failure | None:
+    """The first wrong label among the probes of a kind; None if all are right."""
+    examples = _probes(kind, language)
+    for example, labels in zip(examples, label(checkpoint, examples), strict=True):
+        for target, gold in example.stances.items():
+            if labels[target] != gold:
+                return Failure(kind, language, example.text, target, gold, labels[target])
+    return None
 
 
 def read_swaps() -> list[dict[str, Any]]:

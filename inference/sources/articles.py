@@ -58,9 +58,9 @@ def read_articles(
     Tables are streamed: memory doesn't grow with the file. An id that was seen before gets its place added
     ("a17@b.csv:4"), so that no article replaces another.
 
-    `outlet_language` is that of its column, else that of the registry. For an outlet that is not there it is guessed from name and
-    address; failing that it is the text's language, unless the headline is Chinese and the text English,
-    which is how aggregators summarise: then it stays None.
+    `outlet_language` is that of its column, else that of the registry. For an outlet that is not there it
+    is guessed from name and address; failing that it is the text's language, unless the headline is Chinese
+    and the text English, which is how aggregators summarise: then it stays None.
 
     Raises:
         InputError: At once if a path does not exist or a folder is empty; at the end, after all failures, if

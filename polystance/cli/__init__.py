@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Final
 
-from polystance.cli import articles, comparing, training  # noqa: F401 - adds its commands to the application
+from polystance.cli import articles, comparing, publishing, training  # noqa: F401 - adds its commands to the application
 from polystance.cli.app import app
 from polystance.cli.options import say
 from polystance.errors import PolystanceError
