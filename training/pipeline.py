@@ -252,7 +252,7 @@ class Run:
             if start:
                 own, *controls = result.stance.items()
                 before = evaluate(checkpoint_predictor(start), splits["test"])
-                name = f"{start.settings.name}, not fine-tuned"
+                name = f"{start.settings.name} (start)"
                 result = replace(result, stance=dict([own, (name, before), *controls]))
             write(out / FOLDER / f"{part.name}.json", result)
             found.append(result)
@@ -266,7 +266,7 @@ class Run:
         for stage in self.recipe.stages:
             rows = json.loads((self.work / stage.name / "history.json").read_text(encoding="utf-8"))
             stages[stage.name] = [
-                {key.removeprefix("eval_"): row[key] for key in ("step", *_SCORES)}
+                {key.removeprefix("eval_"): row[key] for key in ("step", *_SCORES) if key in row}
                 for row in rows
                 if "eval_stance_f1" in row
             ]

@@ -93,6 +93,7 @@ class Stage:
 
 
 ENCODER: Final = "encoder"
+_OTHER_RESULTS: Final = ("articles", "robustness", "training")  # files in results/ that are no data set's
 
 
 @dataclass(frozen=True)
