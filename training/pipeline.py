@@ -213,6 +213,8 @@ class Run:
         if stage.retain and (start := self.start()):
             kept = with_kept_labels(start, [example for example, _ in mix])
             mix = [(example, weight) for example, (_, weight) in zip(kept, mix, strict=True)]
+        if self.recipe.own:
+            _tell_long([example for example, _ in mix], encoder, stage.finetuning.max_tokens)
         history = finetune(model, encoder, mix, self.held("dev"), folder, stage.sized(len(mix)))
         (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
 
@@ -308,6 +310,20 @@ class Run:
         device: Any = "cuda" if torch.cuda.is_available() else "cpu"
         teachers = [self.weights(name).to(device) for name in config.teachers]
         return [(e, config.weight) for e in label_passages(teachers, encoder, passages, config, rng)]
+
+
+def _tell_long(examples: Sequence[Example], encoder: WindowEncoder, limit: int) -> None:
+    """A warning if texts will be cut: users may not know that passages are what is trained on."""
+    parts = encoder.sentences_of([(e.title, e.text, (), ()) for e in examples])
+    long = sum(sum(len(s.ids) for s in sentences) > limit for sentences in parts)
+    if long:
+        log.warning(
+            "%d of %d texts have more than %d tokens, of which the first are trained on. Cut articles into "
+            "passages around what is labelled.",
+            long,
+            len(examples),
+            limit,
+        )
 
 
 def teacher_folder(teacher: str) -> Path:

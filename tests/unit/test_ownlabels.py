@@ -71,6 +71,19 @@ def test_the_command_leaves_a_model_and_its_evaluation(
         train("--data", labels, "--out", out, "--model", tiny_folder)
 
 
+def test_texts_that_will_be_cut_are_told_of(
+    tiny_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = write_labels(tmp_path / "labels.csv", 60)
+    recipe = with_labels(own_labels_recipe("mine", str(tiny_folder)), str(labels), {}, {})
+    (stage,) = recipe.stages
+    short = replace(stage, epochs=0.1, finetuning=replace(stage.finetuning, max_tokens=24))
+    run = Run(replace(recipe, stages=(short,)), tmp_path, tmp_path / "work")
+    mix = run.mix(short)
+    run.finetune(short, mix[:8])
+    assert "of 8 texts have more than 24 tokens" in caplog.text
+
+
 def test_missing_tone_and_frames_are_those_of_the_start(tiny: Checkpoint) -> None:
     bare = [
         Example(t, t, "en" if t.isascii() else "zh", "", t, {"US": "favor"}) for t in (*ENGLISH, *CHINESE)
