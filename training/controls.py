@@ -91,8 +91,11 @@ def tfidf(train: Sequence[Example], dev: Sequence[Example]) -> Predictor:
         texts, _ = rows(examples)
         table = best.predict_proba(hstack([characters.transform(texts), words.transform(texts)]).tocsr())
         each = iter(table)
+        none = dict.fromkeys(STANCES, 0.0)  # of a stance that the training data lacks
+        classes = [STANCES[c] for c in best.classes_]
         return [
-            {t: dict(zip(STANCES, map(float, next(each)), strict=True)) for t in e.stances} for e in examples
+            {t: none | dict(zip(classes, map(float, next(each)), strict=True)) for t in e.stances}
+            for e in examples
         ]
 
     return predict

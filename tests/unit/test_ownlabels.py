@@ -14,6 +14,7 @@ from polystance.cli import app
 from polystance.errors import DataError, PolystanceError, UsageError
 from polystance.models.checkpoint import Checkpoint, load_checkpoint
 from polystance.models.labels import FRAMES, TONES
+from polystance.training.controls import tfidf
 from polystance.training.examples import Example
 from polystance.training.ownlabels import own_labels_recipe, with_labels
 from polystance.training.pipeline import Run
@@ -94,6 +95,23 @@ def test_missing_tone_and_frames_are_those_of_the_start(tiny: Checkpoint) -> Non
     assert all(e.tone in TONES and set(e.frames or ("?",)) <= set(FRAMES) for e in filled)
     assert [e.stances for e in filled] == [e.stances for e in bare]
     assert with_kept_labels(tiny, filled) == filled
+
+
+def test_controls_of_few_labels_of_two_kinds() -> None:
+    # Chinese, which the word features take for one word a clause.
+    examples = [
+        Example(row["text"], row["text"], "zh", "", row["text"], {"the port": row["stance"]})
+        for row in rows(90)[1::2]
+        if row["stance"] != "neutral"
+    ]
+    predicted = tfidf(examples[:20], examples[20:])(examples[20:])
+    assert all(row["the port"]["neutral"] == 0.0 for row in predicted)
+    assert all(sum(row["the port"].values()) == pytest.approx(1) for row in predicted)
+    right = [
+        max(row["the port"], key=row["the port"].__getitem__) == e.stances["the port"]
+        for row, e in zip(predicted, examples[20:], strict=True)
+    ]
+    assert sum(right) > 0.7 * len(right)
 
 
 RECIPE = """
