@@ -13,7 +13,7 @@ import logging
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import polystance
 from polystance.models.checkpoint import resolve
+from polystance.models.hub import commit, parse_address
 from polystance.training.examples import Example
 from polystance.training.labeltables import HUB
 from polystance.training.recipe import DataConfig, Recipe, load_recipe
@@ -83,9 +84,17 @@ def _data(part: DataConfig, examples: Sequence[Example]) -> DataRecord:
         texts=len(examples),
         labels=stances or sum(e.tone is not None for e in examples),
         license=part.license or known.get("license", UNKNOWN),
-        source=part.source or known.get("source", UNKNOWN),
+        source=part.source or known.get("source") or _address(part.path) or UNKNOWN,
         languages=tuple(languages),
     )
+
+
+def _address(path: str) -> str:
+    """An address on the hub with the commit that was read; nothing for a file."""
+    if not path.startswith(HUB):
+        return ""
+    address = parse_address(path)
+    return str(replace(address, revision=commit(address)))
 
 
 @cache

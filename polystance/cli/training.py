@@ -79,7 +79,7 @@ def train(
     else:
         raise UsageError("--model goes with labels of your own; a recipe names its `encoder` itself.")
     folder = Path(data) if data else Path()
-    if data and (data.startswith("hf://") or not folder.is_dir()):
+    if data and (recipe is None or data.startswith("hf://") or not folder.is_dir()):
         plan, folder = with_labels(plan, data, columns, labels), Path()
     elif columns or labels:
         raise UsageError("--column and --label go with a file in --data; a recipe has them itself.")

@@ -179,6 +179,7 @@ def test_nothing_of_known_sets_that_repeats_the_test_split_is_trained_on(
     [
         ([], UsageError, "--data labels.csv, or a recipe"),
         (["--data", "none.csv"], DataError, "No file none.csv"),
+        (["--data", "."], DataError, r"No file \.\. Give a table"),
         (["training/recipes/own-labels.toml", "--model", "x/y"], UsageError, "names its `encoder`"),
         (["training/recipes/polystance-mini.toml", "--data", "x.csv"], UsageError, "0 places for labels"),
         (
