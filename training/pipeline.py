@@ -60,8 +60,6 @@ log = logging.getLogger(__name__)
 _SCORES: Final = tuple(
     f"eval_{name}" for name in ("stance_f1", "stance_f1_zh", "stance_f1_en", "tone_f1", "frames_f1")
 )
-
-
 LEAST_LABELS: Final = 30  # of one's own, to train on
 
 
@@ -77,6 +75,8 @@ def run_recipe(
     One that was trained on labels of one's own is evaluated on their test splits too, and gets its model
     card. `show` is called with each evaluation.
     """
+    if recipe.encoder and out.is_dir() and Path(recipe.encoder).is_dir() and out.samefile(recipe.encoder):
+        raise UsageError(f"{out} holds the checkpoint that is trained further. Give another folder as --out.")
     run = Run(recipe, data, work)
     # All data before any work: what is missing shows at once.
     mixes = [run.mix(stage) for stage in recipe.stages]

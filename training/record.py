@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,9 @@ from polystance.training.results import FOLDER, write
 from polystance.training.splits import Leaks
 
 UNKNOWN: Final = "not stated"
+_HUB_CACHE: Final = re.compile(
+    r"/models--([^/]+?)--([^/]+)/snapshots/(\w+)$"
+)  # where the hub's client puts a model
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
                 part[key] = _name(part[key])
     for key in ("encoder", "teacher"):
         if table[key] and Path(table[key]).is_dir():
-            table[key] = Path(table[key]).name
+            cached = _HUB_CACHE.search(Path(table[key]).as_posix())
+            table[key] = "{}/{}@{}".format(*cached.groups()) if cached else Path(table[key]).name
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,14 @@ from typer.testing import CliRunner
 
 from polystance.cli import app
 from polystance.errors import DataError, PolystanceError, UsageError
-from polystance.models.checkpoint import Checkpoint, load_checkpoint
+from polystance.models.checkpoint import DEFAULT, Checkpoint, load_checkpoint
 from polystance.models.labels import FRAMES, TONES
 from polystance.training.controls import tfidf
 from polystance.training.examples import Example
 from polystance.training.ownlabels import own_labels_recipe, with_labels
 from polystance.training.pipeline import Run
 from polystance.training.recipe import load_recipe
+from polystance.training.record import record
 from polystance.training.selftraining import with_kept_labels
 from tests.unit.ownlabels import rows
 from tests.unit.tiny import CHINESE, ENGLISH
@@ -67,6 +69,8 @@ def test_the_command_leaves_a_model_and_its_evaluation(
     assert str(tmp_path) not in json.dumps(training)  # where files lie is nobody's business
     assert training["recipe"]["stages"][0]["data"][0]["path"] == "labels.csv"
 
+    with pytest.raises(UsageError, match="Give another folder as --out"):
+        train("--data", labels, "--out", out, "--model", out, "--work", tmp_path / "other")
     write_labels(labels, 91)
     with pytest.raises(UsageError, match=r"another recipe or other labels.*--work"):
         train("--data", labels, "--out", out, "--model", tiny_folder)
@@ -112,6 +116,14 @@ def test_controls_of_few_labels_of_two_kinds() -> None:
         for row, e in zip(predicted, examples[20:], strict=True)
     ]
     assert sum(right) > 0.7 * len(right)
+
+
+def test_a_model_from_the_hub_is_recorded_by_its_name(tmp_path: Path, tiny_folder: Path) -> None:
+    folder = tmp_path / "models--lab--stances" / "snapshots" / "abc123"
+    shutil.copytree(tiny_folder, folder)
+    for model, encoder in ((folder, "lab/stances@abc123"), (tiny_folder, tiny_folder.name), (None, DEFAULT)):
+        recipe = own_labels_recipe("mine", model and str(model))
+        assert record(recipe, [], {})["recipe"]["encoder"] == encoder
 
 
 RECIPE = """
