@@ -228,8 +228,9 @@ class Run:
         settings = fit_settings(out, self.held("dev"), self.held("articles_dev"), before)
         (out / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
         (out / FOLDER).mkdir(exist_ok=True)
-        for stale in (out / FOLDER).glob("*.json"):
-            stale.unlink()  # of a checkpoint that was here before
+        for result in (out / FOLDER).glob("*.json"):
+            if "checkpoint" in json.loads(result.read_text(encoding="utf-8")):
+                result.unlink()  # of one that was here before; what people wrote stays
         figures = {"checkpoint": load_checkpoint(out).digest(), **self.history(), **self.record()}
         write(out / FOLDER / "training.json", figures)
         return out

@@ -47,7 +47,8 @@ def test_the_command_leaves_a_model_and_its_evaluation(
     labels = write_labels(tmp_path / "labels.csv", 90)
     out = tmp_path / "mine"
     (out / "results").mkdir(parents=True)
-    (out / "results" / "old.json").write_text("{}", encoding="utf-8")
+    (out / "results" / "old.json").write_text('{"checkpoint": "another"}', encoding="utf-8")
+    (out / "results" / "description.json").write_text("{}", encoding="utf-8")
     train("--data", labels, "--out", out, "--model", tiny_folder)
 
     checkpoint, start = load_checkpoint(out), load_checkpoint(tiny_folder)
@@ -56,7 +57,7 @@ def test_the_command_leaves_a_model_and_its_evaluation(
     assert checkpoint.settings.frame_thresholds == start.settings.frame_thresholds
     assert checkpoint.settings.pooling == start.settings.pooling
     results = {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in (out / "results").glob("*.json")}
-    assert set(results) == {"labels", "training"}
+    assert set(results) == {"labels", "training", "description"}
     scores, training = results["labels"], results["training"]
     assert list(scores["stance"]) == ["mine", "tiny (start)", "TF-IDF + linear", "target only", "majority"]
     assert scores["checkpoint"] == training["checkpoint"] == checkpoint.digest()
