@@ -27,9 +27,9 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from benchmarks.throughput import draw_articles
 from polystance.inference.classifier import StanceClassifier
-from polystance.inference.sources.texts import detect_language
 from polystance.models.checkpoint import load_checkpoint
 from polystance.models.targets import target_name
+from polystance.models.texts import detect_language
 
 TARGETS: Final = ("US", "CN", "RU", "JP")
 EIGHT: Final = (*TARGETS, "DE", "IN", "UA", "EU")

@@ -17,7 +17,6 @@ from polystance.inference.prefetch import prefetch
 from polystance.inference.sources import Failure, read_articles
 from polystance.inference.sources.outlets import OutletRegistry
 from polystance.inference.sources.splits import is_dataset
-from polystance.inference.sources.texts import detect_language, language_code
 from polystance.models.checkpoint import Checkpoint, load_checkpoint
 from polystance.models.forward import default_batch_tokens, forward
 from polystance.models.labels import FRAME_SLICE, FRAMES, STANCE_SLICE, STANCES, TONE_SLICE, TONES, UNCERTAIN
@@ -26,6 +25,7 @@ from polystance.models.precision import pick_precision
 from polystance.models.records import Article, ArticleLabels, Evidence, StanceLabel, ToneLabel
 from polystance.models.scripts import without_surrogates
 from polystance.models.targets import is_country, parse_targets
+from polystance.models.texts import detect_language, language_code
 from polystance.models.windows import Spot, Window, make_windows, spots
 
 if TYPE_CHECKING:

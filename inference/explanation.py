@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from polystance.inference.sources.texts import clean_text
 from polystance.models.records import ArticleLabels, StanceLabel
 from polystance.models.targets import target_name
+from polystance.models.texts import clean_text
 
 # Blue and orange rather than green and red: told apart by everyone.
 STYLES: Final = {"favor": "bold white on blue", "against": "bold black on orange1", "neutral": "reverse dim"}

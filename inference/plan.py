@@ -12,8 +12,8 @@ import polystance
 from polystance.inference import tables
 from polystance.inference.engines import Engine
 from polystance.inference.sources.files import walk
-from polystance.inference.sources.hub import commit
-from polystance.inference.sources.texts import clean_text
+from polystance.models.hub import commit
+from polystance.models.texts import clean_text
 
 if TYPE_CHECKING:
     from polystance.inference.job import JobOptions

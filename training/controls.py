@@ -67,10 +67,17 @@ def tfidf(train: Sequence[Example], dev: Sequence[Example]) -> Predictor:
         return [p[0] for p in pairs], [p[1] for p in pairs]
 
     texts, gold = rows(train)
+    many = len(texts) >= 500  # among few texts hardly a word stands in three
     characters = TfidfVectorizer(
-        analyzer="char", ngram_range=(1, 4), min_df=5, max_features=150_000, sublinear_tf=True
+        analyzer="char",
+        ngram_range=(1, 4),
+        min_df=5 if many else 1,
+        max_features=150_000,
+        sublinear_tf=True,
     )
-    words = TfidfVectorizer(ngram_range=(1, 2), min_df=3, max_features=80_000, sublinear_tf=True)
+    words = TfidfVectorizer(
+        ngram_range=(1, 2), min_df=3 if many else 1, max_features=80_000, sublinear_tf=True
+    )
     features = hstack([characters.fit_transform(texts), words.fit_transform(texts)]).tocsr()
     dev_texts, dev_gold = rows(dev)
     dev_features = hstack([characters.transform(dev_texts), words.transform(dev_texts)]).tocsr()
@@ -84,8 +91,11 @@ def tfidf(train: Sequence[Example], dev: Sequence[Example]) -> Predictor:
         texts, _ = rows(examples)
         table = best.predict_proba(hstack([characters.transform(texts), words.transform(texts)]).tocsr())
         each = iter(table)
+        none = dict.fromkeys(STANCES, 0.0)  # of a stance that the training data lacks
+        classes = [STANCES[c] for c in best.classes_]
         return [
-            {t: dict(zip(STANCES, map(float, next(each)), strict=True)) for t in e.stances} for e in examples
+            {t: none | dict(zip(classes, map(float, next(each)), strict=True)) for t in e.stances}
+            for e in examples
         ]
 
     return predict

@@ -171,29 +171,52 @@ def evaluate_dataset(
     controls: bool = True,
 ) -> DatasetEvaluation:
     """Score a checkpoint on a split of a data set in `data`, controls fitted on its train split."""
-    found = read_examples(data, name, split)
     train = read_examples(data, name, "train") if controls or has_rows(data / name, "train") else []
+    return evaluate_examples(
+        load_checkpoint(model),
+        read_examples(data, name, split),
+        train,
+        read_examples(data, name, "dev") if controls else [],
+        dataset=name,
+        split=split,
+        controls=controls,
+    )
+
+
+def evaluate_examples(
+    checkpoint: Checkpoint,
+    examples: Sequence[Example],
+    train: Sequence[Example],
+    dev: Sequence[Example],
+    *,
+    dataset: str,
+    split: str,
+    controls: bool = True,
+) -> DatasetEvaluation:
+    """Score a checkpoint on examples, less those whose text is in `train`.
+
+    `controls`: beside it, controls fitted on `train` and `dev`.
+    """
     seen = {e.text for e in train}
-    examples = [e for e in found if e.text not in seen]
-    checkpoint = load_checkpoint(model)
+    scored_examples = [e for e in examples if e.text not in seen]
     # Read once: it is the slow part.
-    predictions = predict_windows(checkpoint.model, checkpoint.encoder, examples)
+    predictions = predict_windows(checkpoint.model, checkpoint.encoder, scored_examples)
     predictors: dict[str, Predictor] = {
         checkpoint.settings.name: lambda same: calibrated(checkpoint, same, predictions)
     }
     if controls:
-        predictors["TF-IDF + linear"] = tfidf(train, read_examples(data, name, "dev"))
+        predictors["TF-IDF + linear"] = tfidf(train, dev)
         predictors["target only"] = target_only(train)
         predictors["majority"] = majority(train)
     return DatasetEvaluation(
-        dataset=name,
+        dataset=dataset,
         split=split,
         checkpoint=checkpoint.digest(),
-        texts=len(examples),
-        stance={key: evaluate(predictor, examples) for key, predictor in predictors.items()},
-        certainty=certainty(checkpoint.settings, examples, predictions),
-        overlap=len(found) - len(examples),
-        **_document_scores(checkpoint.settings, examples, predictions),
+        texts=len(scored_examples),
+        stance={key: evaluate(predictor, scored_examples) for key, predictor in predictors.items()},
+        certainty=certainty(checkpoint.settings, scored_examples, predictions),
+        overlap=len(examples) - len(scored_examples),
+        **_document_scores(checkpoint.settings, scored_examples, predictions),
     )
 
 

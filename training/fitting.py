@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from polystance.models.calibration import Calibration
+from polystance.models.calibration import OTHER, Calibration
 from polystance.models.checkpoint import Checkpoint, Settings, load_checkpoint
 from polystance.models.conformal import ConformalSets
 from polystance.models.forward import forward
@@ -26,78 +27,102 @@ from polystance.training.prediction import PassageLogits, predict_windows
 from polystance.training.scores import stance_arrays, stance_probabilities
 
 log = logging.getLogger(__name__)
+_FEW = 50  # labels, fewer of which say less than what was fitted before
 Array = NDArray[np.float64]
 Rows = list[tuple[int, Array, NDArray[np.bool_]]]  # gold class, window logits, whether the first window
 
 
-def fit_settings(checkpoint: Path, dev: Sequence[Example], articles: Sequence[Example]) -> Settings:
+def fit_settings(
+    checkpoint: Path, dev: Sequence[Example], articles: Sequence[Example], start: Settings | None = None
+) -> Settings:
     """Settings with calibration and frame threshold fitted on passages, pooling on whole articles.
 
     The articles are those given and the sample corpus that ships.
+
+    Args:
+        start: Of the checkpoint that training went on from: what `dev` and `articles` are too few for
+            stays as it was there.
     """
     loaded = load_checkpoint(checkpoint)
     predictions = predict_windows(loaded.model, loaded.encoder, dev)
-    calibration = fit_calibration(dev, predictions)
-    conformal = fit_conformal(dev, predictions, calibration)
-    threshold = fit_frame_threshold(dev, predictions, calibration)
-    stance_pooling, tone_pooling = fit_pooling(loaded, [articles, read_seeds()])
-    log.info("calibration %s, frames from %.2f, pooling %s", calibration.to_dict(), threshold, stance_pooling)
+    calibration = fit_calibration(dev, predictions, start.calibration if start else None)
+    conformal = fit_conformal(dev, predictions, calibration, start.conformal if start else None)
+    thresholds: Mapping[str, float]
+    if start and sum(e.frames is not None for e in dev) < _FEW:
+        thresholds = start.frame_thresholds
+    else:
+        thresholds = dict.fromkeys(FRAMES, fit_frame_threshold(dev, predictions, calibration))
+    if start and not articles:
+        pooling, tone_pooling = start.pooling, start.tone_pooling
+    else:
+        pooling, tone_pooling = fit_pooling(loaded, [articles, read_seeds()])
+    log.info("calibration %s, frames from %s, pooling %s", calibration.to_dict(), thresholds, pooling)
     return replace(
         loaded.settings,
         calibration=calibration,
         conformal=conformal,
-        frame_thresholds=dict.fromkeys(FRAMES, threshold),
-        pooling=stance_pooling,
+        frame_thresholds=thresholds,
+        pooling=pooling,
         tone_pooling=tone_pooling,
     )
 
 
-def fit_calibration(examples: Sequence[Example], predictions: Sequence[PassageLogits]) -> Calibration:
-    """One temperature per head and language, by maximum likelihood; "other" is fitted on all languages."""
-    gold, logits, languages, _ = stance_arrays(examples, predictions)
-    tone = [
-        (TONES.index(e.tone), p.tone, e.language)
-        for e, p in zip(examples, predictions, strict=True)
-        if e.tone
+def fit_calibration(
+    examples: Sequence[Example], predictions: Sequence[PassageLogits], start: Calibration | None = None
+) -> Calibration:
+    """One temperature per head and language, by maximum likelihood; "other" is fitted on all languages.
+
+    Each is drawn towards that of `start`, in logarithms, as if 50 labels had agreed on it; languages that
+    the examples lack keep it.
+    """
+    stances, logits, languages, _ = stance_arrays(examples, predictions)
+    labels: dict[str, tuple[Any, Any, list[str]]] = {"stance": (stances, logits, languages)}
+    pairs = list(zip(examples, predictions, strict=True))
+    toned = [(TONES.index(e.tone), p.tone, e.language) for e, p in pairs if e.tone]
+    framed = [
+        ([f in e.frames for f in FRAMES], p.frames, e.language) for e, p in pairs if e.frames is not None
     ]
-    frames = [
-        ([f in e.frames for f in FRAMES], p.frames, e.language)
-        for e, p in zip(examples, predictions, strict=True)
-        if e.frames is not None
-    ]
-    heads: dict[str, tuple[Any, Any, NDArray[np.str_]]] = {
-        "stance": (gold, logits, np.array(languages)),
-        "tone": (
-            np.array([t[0] for t in tone]),
-            np.array([t[1] for t in tone]),
-            np.array([t[2] for t in tone]),
-        ),
-        "frames": (
-            np.array([f[0] for f in frames]),
-            np.array([f[1] for f in frames]),
-            np.array([f[2] for f in frames]),
-        ),
-    }
-    fitted: dict[str, dict[str, float]] = {}
-    for head, (labels, scores, language) in heads.items():
-        if not len(labels):  # a data set without these labels
+    for head, rows in (("tone", toned), ("frames", framed)):
+        labels[head] = (
+            np.array([r[0] for r in rows]),
+            np.array([r[1] for r in rows]),
+            [r[2] for r in rows],
+        )
+    fitted = start.to_dict() if start else {}
+    for head, (gold, scores, of) in labels.items():
+        if not len(gold):  # a data set without these labels
             continue
         loss = _frame_loss if head == "frames" else _class_loss
-        fitted[head] = {"other": _temperature(loss, labels, scores)}
-        for name in sorted(set(language)):
-            rows = language == name
-            fitted[head][str(name)] = _temperature(loss, labels[rows], scores[rows])
+        language = np.array(of)
+        by_language = {}
+        for name in (OTHER, *sorted(set(of))):
+            rows_of = (language == name) | (name == OTHER)
+            temperature = _temperature(loss, gold[rows_of], scores[rows_of])
+            if start:
+                weight = rows_of.sum() / (rows_of.sum() + _FEW)
+                temperature **= weight
+                temperature *= start.temperature(head, name) ** (1 - weight)
+            by_language[name] = round(float(temperature), 4)
+        fitted[head] = {**fitted.get(head, {}), **by_language}
     return Calibration(fitted)
 
 
 def fit_conformal(
-    examples: Sequence[Example], predictions: Sequence[PassageLogits], calibration: Calibration
+    examples: Sequence[Example],
+    predictions: Sequence[PassageLogits],
+    calibration: Calibration,
+    start: ConformalSets | None = None,
 ) -> ConformalSets:
-    """Floors of the 90% sets of stances, per language."""
+    """Floors of the 90% sets of stances, per language; those of `start` where there are under 50 labels."""
     gold, logits, languages, _ = stance_arrays(examples, predictions)
     if not len(gold):
-        return ConformalSets()
-    return ConformalSets.fit(gold, stance_probabilities(calibration, logits, languages), languages)
+        return start or ConformalSets()
+    fitted = ConformalSets.fit(gold, stance_probabilities(calibration, logits, languages), languages)
+    if start is None:
+        return fitted
+    counts = Counter([*languages, *[OTHER] * len(languages)])
+    enough = {name: floor for name, floor in fitted.floors.items() if counts[name] >= _FEW}
+    return replace(fitted, floors={**start.floors, **enough})
 
 
 def _class_loss(labels: Array, logits: Array) -> float:

@@ -20,18 +20,19 @@ class HeldOut:
     def __init__(self, texts: Iterable[str]) -> None:
         self._runs: set[str] = set()
         for text in texts:
-            key = _key(text)
-            self._runs.update(_runs(key))
+            self._runs.update(_runs(text))
 
     def __contains__(self, text: str) -> bool:
-        return any(run in self._runs for run in _runs(_key(text)))
+        return any(run in self._runs for run in _runs(text))
 
 
-def _key(text: str) -> str:
-    return "".join(c for c in text.lower() if c.isalnum())
+def letters_and_digits(text: str) -> tuple[str, str]:
+    """The letters and digits of a text in small letters, and whether most are "latin" or "other"."""
+    key = "".join(c for c in text.lower() if c.isalnum())
+    return key, "latin" if 2 * sum(c < "\u0250" for c in key) > len(key) else "other"
 
 
-def _runs(key: str) -> Iterable[str]:
-    latin = 2 * sum(c < "\u0250" for c in key) > len(key)
-    length = _LENGTH["latin" if latin else "other"]
+def _runs(text: str) -> Iterable[str]:
+    key, script = letters_and_digits(text)
+    length = _LENGTH[script]
     return (key[i : i + length] for i in range(max(1, len(key) - length + 1))) if key else ()

@@ -16,6 +16,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from polystance.models.calibration import Calibration
+from polystance.models.checkpoint import Checkpoint
 from polystance.models.encoding import WindowEncoder
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.training.examples import Example, find_mentions
@@ -114,3 +115,26 @@ def label_passages(
         )
     log.info("%d of %d passages labelled by %d models", len(labelled), len(passages), len(teachers))
     return labelled
+
+
+def with_kept_labels(checkpoint: Checkpoint, examples: Sequence[Example]) -> list[Example]:
+    """Examples whose missing tone and frames are those that a checkpoint gives.
+
+    Trained on these, it keeps what the examples' own labels don't speak of: Li and Hoiem (2016), "Learning
+    without Forgetting".
+    """
+    settings = checkpoint.settings
+    threshold = np.array([settings.frame_thresholds[f] for f in FRAMES])
+    kept = []
+    predictions = predict_windows(checkpoint.model, checkpoint.encoder, examples)
+    for example, logits in zip(examples, predictions, strict=True):
+        found = settings.calibration.sigmoid(logits.frames, example.language) >= threshold
+        frames = tuple(f for f, shown in zip(FRAMES, found, strict=True) if shown)
+        kept.append(
+            replace(
+                example,
+                tone=example.tone or TONES[int(logits.tone.argmax())],
+                frames=frames if example.frames is None else example.frames,
+            )
+        )
+    return kept

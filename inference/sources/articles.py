@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from polystance.errors import InputError, UsageError
-from polystance.inference.sources.columns import TEXT_NAMES, check_columns, normal
+from polystance.inference.sources.columns import TEXT_NAMES, check_columns
 from polystance.inference.sources.encodings import declared_encoding, decode, detect_encoding, known_encoding
 from polystance.inference.sources.failures import Failure, UnreadableError
 from polystance.inference.sources.files import Source, open_packed, read_whole, unpacked, walk
@@ -20,10 +20,11 @@ from polystance.inference.sources.outlets import OutletRegistry, guess_language
 from polystance.inference.sources.pages import read_page
 from polystance.inference.sources.rows import read_csv, read_json, read_jsonl, read_parquet
 from polystance.inference.sources.splits import is_dataset, read_dataset, read_hub
-from polystance.inference.sources.texts import clean_text, detect_language, language_code, one_line
 from polystance.inference.sources.warc import read_warc
 from polystance.inference.sources.webpages import looks_html, read_html
+from polystance.models.columns import normal
 from polystance.models.records import Article
+from polystance.models.texts import clean_text, detect_language, language_code, one_line
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from polystance.inference.sources.texts import one_line
+from polystance.models.texts import one_line
 
 MAX_REASON: Final = 500  # characters: a reason quotes its input, which may name a column with a megabyte
 

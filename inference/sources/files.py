@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from polystance.errors import InputError
 from polystance.inference.sources.failures import UnreadableError
-from polystance.inference.sources.hub import HubAddress, open_hub_file, parse_address
-from polystance.inference.sources.texts import clean_text
+from polystance.models.hub import HubAddress, open_hub_file, parse_address
+from polystance.models.texts import clean_text
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -17,7 +17,7 @@ from polystance.inference.sources.noise import (
     without_credit,
     without_teaser,
 )
-from polystance.inference.sources.texts import clean_text
+from polystance.models.texts import clean_text
 
 _LABELS = {
     "title": "title", "headline": "title", "标题": "title", "標題": "title",

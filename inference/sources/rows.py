@@ -12,8 +12,8 @@ from polystance.inference.sources.columns import ColumnMap
 from polystance.inference.sources.encodings import SAMPLE_BYTES, check_given, decode, detect_encoding
 from polystance.inference.sources.failures import Failure, UnreadableError
 from polystance.inference.sources.files import Source, read_whole
-from polystance.inference.sources.hub import open_hub_file
 from polystance.inference.sources.items import Item
+from polystance.models.hub import open_hub_file
 
 MAX_LINE_BYTES = 100_000_000
 _CONTAINERS = ("articles", "data", "items", "results", "docs", "documents", "rows", "news", "records", "hits")

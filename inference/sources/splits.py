@@ -10,9 +10,9 @@ from polystance.errors import UsageError
 from polystance.inference.sources.columns import ColumnMap
 from polystance.inference.sources.failures import Failure, UnreadableError
 from polystance.inference.sources.files import Source
-from polystance.inference.sources.hub import HubAddress, commit, hub_errors
 from polystance.inference.sources.items import Item
 from polystance.inference.sources.rows import Rows
+from polystance.models.hub import HubAddress, commit, hub_errors
 
 
 def is_dataset(value: object) -> bool:

@@ -9,7 +9,7 @@ from polystance.inference.sources.dates import to_iso
 from polystance.inference.sources.failures import UnreadableError
 from polystance.inference.sources.items import Item
 from polystance.inference.sources.noise import clean_body
-from polystance.inference.sources.texts import clean_text, one_line
+from polystance.models.texts import clean_text, one_line
 
 _DATE_KEYS = ("article:published_time", "og:published_time", "datepublished", "publishdate", "pubdate",
               "publish_time", "publishtime", "weibo: article:create_at", "dc.date", "date")  # fmt: skip

@@ -76,13 +76,24 @@ def parsed_targets(target: list[str] | None) -> tuple[str, ...] | None:
 
 
 def parsed_columns(given: list[str] | None) -> dict[str, str]:
-    columns = {}
-    for pair in given or []:
-        field, equals, name = pair.partition("=")
-        if not (equals and field and name):
-            raise UsageError(f"--column {pair!r}: write FIELD=NAME, such as --column text=body.")
-        columns[field] = name
+    columns = _pairs(given, "--column", "FIELD=NAME, such as --column text=body")
+    if "" in columns.values():
+        raise UsageError("--column: write FIELD=NAME, such as --column text=body.")
     return columns
+
+
+def parsed_labels(given: list[str] | None) -> dict[str, str]:
+    return _pairs(given, "--label", "WORD=LABEL, such as --label hostile=against")
+
+
+def _pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:
+    pairs = {}
+    for pair in given or []:
+        key, equals, value = pair.partition("=")
+        if not (equals and key):
+            raise UsageError(f"{option} {pair!r}: write {form}.")
+        pairs[key] = value
+    return pairs
 
 
 def say(message: str) -> None:

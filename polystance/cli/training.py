@@ -9,29 +9,83 @@ from typing import Annotated
 import typer
 
 from polystance.cli.app import app
-from polystance.cli.options import Model
+from polystance.cli.options import Model, parsed_columns, parsed_labels
+from polystance.errors import UsageError
 
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as training/recipes/polystance-mini.toml.")],
-    data: Annotated[
-        Path, typer.Option("--data", help="Folder with data/ and corpora/ (CONTRIBUTING.md has its form).")
-    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the checkpoint.")],
+    recipe: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A recipe, such as training/recipes/polystance-mini.toml; left out: labels of your own, "
+            "in --data, on top of --model."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="Labels of your own: a .csv, .tsv, .jsonl, .json or .parquet file, or "
+            "hf://datasets/USER/NAME (docs/training.md). For a recipe of known sets, the folder with data/ "
+            "and corpora/ (CONTRIBUTING.md).",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Checkpoint that your labels are trained on top of: a folder or a hub id; "
+            "the bundled one if left out.",
+        ),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="FIELD=NAME, where a column of your labels is not guessed: text=body."),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="WORD=LABEL, where your labels have other names: hostile=against."),
+    ] = None,
     work: Annotated[
-        Path, typer.Option(help="Folder for intermediate states; keep it to go on after a stop.")
-    ] = Path("runs/train"),
+        Path | None,
+        typer.Option(
+            help="Folder for intermediate states; keep it to go on after a stop. Left out: runs/ and the "
+            "name of --out."
+        ),
+    ] = None,
 ) -> None:
-    """Train a checkpoint from a recipe; a stopped training goes on with the same command."""
+    """Train a checkpoint from labels of your own or a recipe; a stopped training goes on when repeated."""
     import logging
 
+    # Checked before torch is loaded: a typing error should be answered at once.
+    columns, labels = parsed_columns(column), parsed_labels(label)
+    if recipe is None and data is None:
+        raise UsageError("Give labels of your own with --data, such as --data labels.csv, or a recipe.")
+    from rich.console import Console
+
+    from polystance.training.ownlabels import own_labels_recipe, with_labels
     from polystance.training.pipeline import run_recipe
     from polystance.training.recipe import load_recipe
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    run_recipe(load_recipe(recipe), data, out, work)
+    if recipe is None:
+        plan = own_labels_recipe(out.name, model)
+    elif model is None:
+        plan = load_recipe(recipe)
+    else:
+        raise UsageError("--model goes with labels of your own; a recipe names its `encoder` itself.")
+    folder = Path(data) if data else Path()
+    if data and (recipe is None or data.startswith("hf://") or not folder.is_dir()):
+        plan, folder = with_labels(plan, data, columns, labels), Path()
+    elif columns or labels:
+        raise UsageError("--column and --label go with a file in --data; a recipe has them itself.")
+    run_recipe(
+        plan, folder, out, work or Path("runs") / out.name, lambda found: Console().print(found.table())
+    )
     print(out)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from polystance.inference.sources import Failure
-from polystance.inference.sources.texts import clean_text, one_line
 from polystance.models.records import Article
+from polystance.models.texts import clean_text, one_line
 from tests.unit.reading import read
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md", ".html", ".gz", ".zst", "")

@@ -12,10 +12,11 @@ import pytest
 from polystance.errors import CheckpointError
 from polystance.models.calibration import Calibration
 from polystance.models.checkpoint import Settings
+from polystance.models.conformal import ConformalSets
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.models.pooling import Pooling
 from polystance.training.examples import Example
-from polystance.training.fitting import best_pooling, fit_calibration, fit_frame_threshold
+from polystance.training.fitting import best_pooling, fit_calibration, fit_conformal, fit_frame_threshold
 from polystance.training.prediction import PassageLogits
 
 LOGITS = np.array([[2.0, 0.5, -1.0], [0.0, 3.0, 0.5], [-1.0, 0.0, 1.0]])
@@ -49,6 +50,28 @@ def test_temperatures_recover_known_scales() -> None:
         assert 0.7 < fitted.temperature(head, None) < 2.5
         assert fitted.temperature(head, "ru") == fitted.temperature(head, None)
     assert Calibration.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+
+
+def test_few_labels_change_little_of_what_was_fitted_before() -> None:
+    start = Calibration({"stance": {"zh": 1.0, "ru": 3.0, "other": 1.0}, "frames": {"other": 2.0}})
+    examples, predictions = synthetic({"zh": 2.5}, rows=50)
+    alone = fit_calibration(examples, predictions).temperature("stance", "zh")
+    both = fit_calibration(examples, predictions, start)
+    assert both.temperature("stance", "zh") == pytest.approx(alone**0.5, abs=1e-3)  # half of each
+    assert both.temperature("stance", "ru") == 3.0
+    many = fit_calibration(*synthetic({"zh": 2.5}), start)
+    assert many.temperature("stance", "zh") == pytest.approx(2.5, rel=0.08)
+
+
+def test_sets_are_fitted_where_there_are_labels_enough() -> None:
+    start = ConformalSets(floors={"zh": 0.01, "en": 0.02, "ru": 0.03, "other": 0.04})
+    examples, predictions = synthetic({"zh": 1.0, "en": 1.0}, rows=49)
+    zh = [i for i, e in enumerate(examples) if e.language == "zh"]
+    few = fit_conformal([examples[i] for i in zh], [predictions[i] for i in zh], Calibration(), start)
+    assert few == start
+    more = fit_conformal(examples, predictions, Calibration(), start)
+    assert more.floors["other"] > 0.04
+    assert {**more.floors, "other": 0.04} == start.floors
 
 
 def test_heads_without_labels_are_left_as_they_are() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polystance.inference.sources.dates import find_date, to_iso
 from polystance.inference.sources.ids import IdRegistry
 from polystance.inference.sources.outlets import OutletRegistry, guess_language, is_pinyin
-from polystance.inference.sources.texts import clean_text, detect_language, language_code
+from polystance.models.texts import clean_text, detect_language, language_code
 
 REGISTRY = OutletRegistry.shipped()
 
