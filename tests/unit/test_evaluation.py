@@ -8,7 +8,7 @@ import pytest
 
 from polystance.errors import DataError
 from polystance.models.checkpoint import Checkpoint
-from polystance.training.evaluation import checkpoint_predictor, evaluate, evaluate_dataset
+from polystance.training.evaluation import evaluate, evaluate_dataset
 from polystance.training.examples import read_examples
 from tests.unit.tiny import CHINESE, ENGLISH, write_jsonl
 
@@ -24,7 +24,7 @@ def test_a_set_without_a_train_split_is_scored_without_controls(tiny: Checkpoint
     write_jsonl(tmp_path / "newsmtsc" / "test.jsonl", rows(*ENGLISH, *CHINESE))
     result = evaluate_dataset(tmp_path, "newsmtsc", "test", tiny.path, controls=False)
     assert (result.texts, result.overlap, list(result.stance)) == (6, 0, ["tiny"])
-    alone = evaluate(checkpoint_predictor(tiny), read_examples(tmp_path, "newsmtsc", "test"))
+    alone = evaluate(tiny, read_examples(tmp_path, "newsmtsc", "test"))
     assert result.stance["tiny"] == alone
     with pytest.raises(DataError, match=r"train\.jsonl"):
         evaluate_dataset(tmp_path, "newsmtsc", "test", tiny.path)
