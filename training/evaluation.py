@@ -13,7 +13,8 @@ from polystance.models.checkpoint import Checkpoint, Settings, load_checkpoint
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.training.certainty import Certainty, certainty
 from polystance.training.controls import majority, target_only, tfidf
-from polystance.training.examples import Example, has_rows, read_examples
+from polystance.training.datafiles import load_split
+from polystance.training.examples import Example
 from polystance.training.metrics import (
     GroupScore,
     IntArray,
@@ -189,7 +190,7 @@ class DatasetEvaluation:
         from polystance.training.scoretables import stance_table
 
         labels = max((e.rows for e in self.stance.values()), default=0)
-        title = f"{self.dataset} {self.split}: stance macro-F1 (95% interval), {labels} labels"
+        title = f"{self.dataset}, {self.split}: stance macro-F1 (95% interval), {labels} labels"
         table = stance_table(title, self.stance)
         rest = (("tone macro-F1", self.tone.get("all")), ("frames micro-F1", self.frames.get("all")))
         table.caption = "; ".join(f"{name} {score}" for name, score in rest if score)
@@ -245,19 +246,23 @@ def unseen(examples: Sequence[Example], train: Sequence[Example]) -> list[Exampl
 
 
 def evaluate_dataset(
-    data: Path,
-    name: str = "country-news",
+    data: str | Path,
+    name: str | None = None,
     split: str = "test",
     model: str | Path | None = None,
     *,
     controls: bool = True,
 ) -> DatasetEvaluation:
-    """Score a checkpoint on a split of a data set in `data`, controls fitted on its train split."""
-    found = read_examples(data, name, split)
-    train = read_examples(data, name, "train") if controls or has_rows(data / name, "train") else []
-    dev = read_examples(data, name, "dev") if controls else []
+    """Score a checkpoint on what `load_split` reads, beside controls fitted on its train split, if any."""
+    found = load_split(data, name, split, controls=controls)
     return evaluate_examples(
-        load_checkpoint(model), found, train, dev, dataset=name, split=split, controls=controls
+        load_checkpoint(model),
+        found.examples,
+        found.train,
+        found.dev,
+        dataset=found.dataset,
+        split=found.name,
+        controls=controls,
     )
 
 

@@ -18,11 +18,12 @@ _MOST: Final = 30  # groups in a table
 
 
 def stance_table(title: str, results: Mapping[str, Evaluation]) -> Table:
-    """A row per predictor: macro-F1 by slice, F1 by stance, errors; figures times 100."""
+    """A row per predictor, figures times 100: macro-F1 by slice, F1 by stance, calibration error (ECE) and
+    prevalence error (PE)."""
     table = Table(title=title)
     table.add_column("", no_wrap=True)
     slices = list(dict.fromkeys(part for result in results.values() for part in result.macro_f1))
-    for name in (*slices, *STANCES, "ECE", "prevalence"):
+    for name in (*slices, *STANCES, "ECE", "PE"):
         table.add_column(name, justify="right")
     for name, result in results.items():
         calibration = result.calibration_error.get("all")
@@ -44,7 +45,7 @@ def group_table(kinds: Mapping[str, Mapping[str, GroupScore]]) -> Table:
         table.add_column(name, justify="left" if not name else "right")
     for kind, groups in kinds.items():
         for name, score in sorted(groups.items(), key=lambda item: -item[1].rows)[:_MOST]:
-            table.add_row(kind, name, str(score.rows), _interval(score, " "))
+            table.add_row(kind, name, str(score.rows), _interval(score, " (", ")"))
     return table
 
 
@@ -83,7 +84,7 @@ def difference_table(names: tuple[str, str], differences: Mapping[str, Differenc
     return table
 
 
-def _interval(score: Score | None, between: str = "\n") -> str:
+def _interval(score: Score | None, before: str = "\n", after: str = "") -> str:
     if score is None:
         return ""
-    return f"{100 * score.value:.1f}{between}({100 * score.low:.0f} to {100 * score.high:.0f})"
+    return f"{100 * score.value:.1f}{before}{100 * score.low:.0f} to {100 * score.high:.0f}{after}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polystance.models.checkpoint import Checkpoint
-from polystance.training.evaluation import Evaluation, scores, stance_f1
+from polystance.training.evaluation import stance_f1
 from polystance.training.examples import Example
 from polystance.training.metrics import Difference, paired_difference
 from polystance.training.predictors import Classifier, Predictor, stance_rows
@@ -24,12 +24,10 @@ class PredictorComparison:
     Attributes:
         names: Of both.
         macro_f1: Differences of the stance macro-F1 by slice: "all" and each language.
-        evaluations: The scores of each by itself.
     """
 
     names: tuple[str, str]
     macro_f1: Mapping[str, Difference]
-    evaluations: tuple[Evaluation, Evaluation]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in it, as JSON takes it."""
@@ -73,5 +71,4 @@ def compare_predictors(
         )
         for part, rows in first.parts().items()
     }
-    alone = scores(first, draws=draws, seed=seed), scores(second, draws=draws, seed=seed)
-    return PredictorComparison(names, differences, alone)
+    return PredictorComparison(names, differences)
