@@ -75,11 +75,10 @@ class StancePipeline:
         kept = self.top_k if top_k is None else _checked_top_k(top_k)
         size = self.batch_size if batch_size is None else _checked_batch_size(batch_size)
         single = isinstance(inputs, str | Mapping | Article) and not is_dataset(inputs)
-        texts: Any = [inputs] if single else inputs
-        if not is_dataset(texts):
-            # A torch data set such as KeyDataset has a length and items, but no iterator of its own.
-            texts = texts if isinstance(texts, Iterable) else (texts[i] for i in range(len(texts)))
-        labels = self._classifier(size).classify_stream(texts, chosen)
+        many: Any = [inputs] if single else inputs
+        if not isinstance(many, Iterable):  # a torch data set, such as KeyDataset: a length and items
+            many = map(many.__getitem__, range(len(many)))
+        labels = self._classifier(size).classify_stream(many, chosen)
         scored = (_scores(item, kept) for item in labels)
         if single:
             return next(scored)
@@ -106,7 +105,7 @@ def stance_pipeline(
     """A pipeline as `transformers.pipeline` gives it, for stance per target.
 
     Args:
-        model: None for the checkpoint that ships; a folder or a hub id; or a classifier that is there already.
+        model: None for the checkpoint that ships; a folder or a hub id; or a classifier, loaded already.
         targets, top_k, batch_size: Defaults of each call, see `StancePipeline.__call__`.
         device: "auto", a torch device or its name, the number of a GPU, or -1 for the CPU.
         options: Passed on to `StanceClassifier.from_pretrained`, such as `revision` and `precision`.

@@ -78,7 +78,8 @@ OWN: dict[str, Any] = {
 def test_rows_of_ones_own(tmp_path: Path) -> None:
     full = {
         **OWN, "id": "x", "document": "d", "title": "Tokyo signs", "outlet": "Harbour Post",
-        "tone": "positive", "frames": ["economic"], "stance": {"Japan": "favor", "rare earth deal": "neutral"},
+        "tone": "positive", "frames": ["economic"],
+        "stance": {"Japan": "favor", "rare earth deal": "neutral"},
     }  # fmt: skip
     first, second = load_examples(write_jsonl(tmp_path / "mine.jsonl", [full, OWN]))
     assert first.stances == {"JP": "favor", "rare earth deal": "neutral"}
