@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from polystance.models.records import ToneLabel as ToneLabel
     from polystance.training.datafiles import load_examples as load_examples
     from polystance.training.evaluation import evaluate as evaluate
+    from polystance.training.examples import Example as Example
     from polystance.training.significance import compare_predictors as compare_predictors
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ _HOMES = {
     "ArticleLabels": "polystance.models.records",
     "Comparison": "polystance.inference.comparison",
     "Evidence": "polystance.models.records",
+    "Example": "polystance.training.examples",
     "StanceClassifier": "polystance.inference.classifier",
     "StanceLabel": "polystance.models.records",
     "ToneLabel": "polystance.models.records",

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 from sklearn.metrics import f1_score
+from typer.testing import CliRunner
 
+from polystance.cli import app
 from polystance.errors import DataError, UsageError
 from polystance.inference.classifier import StanceClassifier
 from polystance.models.checkpoint import Checkpoint
@@ -21,7 +23,7 @@ from polystance.training.evaluation import evaluate, evaluate_dataset, evaluate_
 from polystance.training.examples import Example, find_mentions, read_examples, read_seeds
 from polystance.training.predictors import CheckpointPredictor, label_examples
 from polystance.training.significance import compare_predictors
-from tests.unit.tiny import CHINESE, ENGLISH, write_jsonl
+from tests.unit.tiny import CHINESE, ENGLISH, write_jsonl, write_tiny
 
 EXAMPLES = read_seeds()
 
@@ -206,3 +208,24 @@ def test_texts_that_the_train_split_has_are_left_out(tiny: Checkpoint, tmp_path:
     write_jsonl(tmp_path / "newsmtsc" / "train.jsonl", rows(ENGLISH[0], "Another text."))
     result = evaluate_dataset(tmp_path, "newsmtsc", "test", tiny.path, controls=False)
     assert (result.texts, result.overlap) == (5, 1)
+
+
+def test_the_command_compares_two_checkpoints(tiny: Checkpoint, tmp_path: Path) -> None:
+    other = write_tiny(tmp_path / "other", initializer_range=0.2)
+    texts = [{"text": e.text, "lang": e.language, "stance": dict(e.stances)} for e in EXAMPLES[:12]]
+    data = write_jsonl(tmp_path / "mine.jsonl", texts)
+    out = tmp_path / "scores.json"
+    command = ["evaluate", str(tiny.path), str(other), "--data", str(data), "--detail", "-o", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "minus" in result.output
+    written = json.loads(out.read_text(encoding="utf-8"))
+    first, second = (next(iter(e["stance"].values()))["macro_f1"]["all"] for e in written["evaluations"])
+    difference = written["comparison"]["macro_f1"]["all"]
+    assert (difference["a"], difference["b"]) == (first["value"], second["value"])
+    assert written["evaluations"][0]["dataset"] == "mine.jsonl"
+    one = CliRunner().invoke(app, ["evaluate", str(other), "--data", str(data), "-o", str(out)])
+    assert one.exit_code == 0, one.output
+    assert json.loads(out.read_text(encoding="utf-8")) == written["evaluations"][1]
+    with pytest.raises(UsageError, match="3 checkpoints"):
+        CliRunner().invoke(app, ["evaluate", "a", "b", "c"], catch_exceptions=False)
