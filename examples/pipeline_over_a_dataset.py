@@ -22,7 +22,7 @@ def main(out: str, articles: str | None = None, column: str = "text") -> None:
         dataset = Dataset.from_list([{"id": e.id, "text": e.text} for e in load_examples("seeds")[:8]])
 
     # One pass labels every country that a text names; `targets=["US", "CN"]` would ask for these two.
-    pipe = stance_pipeline(device="auto", batch_size=64)
+    pipe = stance_pipeline(batch_size=64)
 
     # As with pipelines of transformers, a data set gives an iterator: texts are read as they are needed.
     with Path(out).open("w", encoding="utf-8") as stream:

@@ -99,7 +99,7 @@ def stance_pipeline(
     targets: Targets = "auto",
     top_k: int | None = None,
     batch_size: int | None = None,
-    device: int | str | torch.device = "auto",
+    device: int | str | torch.device | None = None,
     **options: Any,
 ) -> StancePipeline:
     """A pipeline as `transformers.pipeline` gives it, for stance per target.
@@ -107,7 +107,8 @@ def stance_pipeline(
     Args:
         model: None for the checkpoint that ships; a folder or a hub id; or a classifier, loaded already.
         targets, top_k, batch_size: Defaults of each call, see `StancePipeline.__call__`.
-        device: "auto", a torch device or its name, the number of a GPU, or -1 for the CPU.
+        device: A torch device or its name, the number of a GPU, or -1 for the CPU; a GPU if there is one, and
+            else the CPU, if None.
         options: Passed on to `StanceClassifier.from_pretrained`, such as `revision` and `precision`.
 
     Raises:
@@ -121,14 +122,14 @@ def stance_pipeline(
         [('RU', 'against'), ('JP', 'favor')]
     """
     if isinstance(model, StanceClassifier):
-        if options or device not in ("auto", model.checkpoint.model.device):
+        if options or device is not None:
             raise UsageError(
                 "device and options are for loading a checkpoint; the classifier is loaded already."
             )
         return StancePipeline(model, targets=targets, top_k=top_k, batch_size=batch_size)
     if isinstance(device, int):
         device = f"cuda:{device}" if device >= 0 else "cpu"
-    classifier = StanceClassifier.from_pretrained(model, str(device), **options)
+    classifier = StanceClassifier.from_pretrained(model, str(device or "auto"), **options)
     return StancePipeline(classifier, targets=targets, top_k=top_k, batch_size=batch_size)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from polystance.errors import DataError
 from polystance.models.checkpoint import Checkpoint, Settings, load_checkpoint
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.training.certainty import Certainty, certainty
@@ -214,9 +215,14 @@ def evaluate_examples(
         train: Texts that it has too are left out of the examples; may be empty, without controls then.
         dev: What the TF-IDF control chooses its regularisation by.
         dataset, split: Names for the results.
+
+    Raises:
+        DataError: No text is left to score.
     """
     own = checkpoint if isinstance(checkpoint, CheckpointPredictor) else CheckpointPredictor(checkpoint)
     kept = unseen(examples, train)
+    if not kept:
+        raise DataError(f"Nothing to score: of {len(examples)} texts all are in the train split too.")
     settings = own.checkpoint.settings
     predictors: dict[str, Predictor] = {settings.name: own}
     labelled = any(e.stances for e in train)

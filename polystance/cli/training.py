@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from polystance.cli.app import app
-from polystance.cli.options import Model, say
+from polystance.cli.options import Device, Model, say
 from polystance.errors import UsageError
 
 
@@ -57,6 +57,7 @@ def evaluate(
     controls: Annotated[
         bool, typer.Option(help="In a folder: also fit TF-IDF and target-only controls on the train split.")
     ] = True,
+    device: Device = "auto",
     detail: Annotated[
         bool, typer.Option("--detail", help="Also show scores by target and outlet, and reliability.")
     ] = False,
@@ -70,6 +71,7 @@ def evaluate(
         raise UsageError(f"{len(given)} checkpoints were given; give one to score, or two to compare.")
     from rich.console import Console
 
+    from polystance.inference.classifier import pick_device
     from polystance.models.checkpoint import load_checkpoint
     from polystance.training.datafiles import SEEDS, load_split
     from polystance.training.evaluation import DatasetEvaluation, evaluate_examples, unseen
@@ -83,7 +85,8 @@ def evaluate(
             "The sample corpus is invented, and how windows are pooled was fitted on it: it shows that "
             "things work, not how good a checkpoint is. --data names other data."
         )
-    predictors = [CheckpointPredictor(load_checkpoint(model)) for model in given]
+    place = pick_device(device)
+    predictors = [CheckpointPredictor(load_checkpoint(model, device=place)) for model in given]
     console = Console()
     results: list[DatasetEvaluation] = []
     for predictor in predictors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,7 +55,7 @@ class Guesser:
 
 
 def shown(table: object) -> str:
-    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=100, record=True, file=io.StringIO())
     console.print(table)
     return console.export_text()
 
@@ -105,13 +106,14 @@ def test_labels_without_probabilities_get_no_calibration() -> None:
     assert "mine" in shown(result.table("mine"))
 
 
-def test_a_set_without_neutral_labels_is_scored_over_two_stances() -> None:
+def test_a_set_without_neutral_labels_is_scored_over_two_stances(tiny: Checkpoint) -> None:
     taking_sides = [
         Example(str(n), str(n), "de", "", "Text.", {"it": "favor" if n % 2 else "against"}) for n in range(40)
     ]
     assert evaluate(Guesser(1.0), taking_sides, draws=20).macro_f1["all"].value == 1
     result = evaluate(lambda same: [{"it": "neutral"} for _ in same], taking_sides, draws=20)
     assert result.macro_f1["all"].value == 0
+    assert evaluate(tiny, taking_sides, draws=20).rows == 40  # in a language that it does not know
 
 
 def test_classifier_and_checkpoint_are_predictors(tiny: Checkpoint, classifier: StanceClassifier) -> None:
@@ -187,6 +189,8 @@ def test_texts_are_scored_whatever_their_length_with_frames(tiny: Checkpoint) ->
     alone = evaluate_examples(tiny, kept, [], [], dataset="seeds", split="two events")
     assert list(alone.stance) == ["tiny"]
     assert alone.frame_f1 == result.frame_f1
+    with pytest.raises(DataError, match="all are in the train split"):
+        evaluate_examples(tiny, kept, kept, [], dataset="seeds", split="test")
     toned = [Example("x", "x", "en", "", "Text.", {}, tone="neutral")]
     only = evaluate_examples(tiny, toned, [], [], dataset="tones", split="test")
     assert only.stance == {}
