@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -90,27 +91,26 @@ def load_split(
 
 
 def _read_file(path: Path) -> list[Example]:
-    rows = _rows(path)
-    first = next(rows, None)
-    if first is None:
-        raise DataError(f"{path} has no rows.")
-    reader = next((reader for keys, reader in FORMS.items() if first.keys() >= set(keys)), None)
-    if reader is None:
-        forms = "; ".join(", ".join(keys) for keys in FORMS)
-        raise DataError(
-            f"{path}: the first row has the keys {', '.join(first)}. Forms that are read: {forms}."
-        )
     counted = 0
 
     def counting() -> Iterator[Row]:
         nonlocal counted
-        for row in chain([first], rows):
+        for row in _rows(path):
             counted += 1
             yield {"id": str(counted), **row}
 
+    rows = counting()
     try:
-        return list(reader(counting()))
-    except (KeyError, TypeError, ValueError) as error:
+        first = next(rows, None)
+        if first is None:
+            raise DataError(f"{path} has no rows.")
+        reader = next((reader for keys, reader in FORMS.items() if first.keys() >= set(keys)), None)
+        if reader is None:
+            forms = "; ".join(", ".join(keys) for keys in FORMS)
+            keys = ", ".join(map(str, first))
+            raise DataError(f"{path}: the first row has the keys {keys}. Forms that are read: {forms}.")
+        return list(reader(chain([first], rows)))
+    except (EOFError, KeyError, OSError, TypeError, ValueError, csv.Error, zlib.error) as error:
         what = f"no {error}" if isinstance(error, KeyError) else error
         raise DataError(f"{path}, row {counted}: {what}. Correct the row, or leave it out.") from error
 

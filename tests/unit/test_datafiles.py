@@ -115,6 +115,12 @@ def test_what_is_no_data_is_refused(tmp_path: Path) -> None:
         load_examples(tmp_path / "empty.jsonl")
     with pytest.raises(DataError, match="question, comment"):
         load_examples(write_jsonl(tmp_path / "odd.jsonl", [{"body": "x"}]))
+    (tmp_path / "big5.csv").write_bytes("Text,Target 1,Stance 1\n新渡輪,港口,支持\n".encode("big5"))
+    with pytest.raises(DataError, match="can't decode"):
+        load_examples(tmp_path / "big5.csv")
+    (tmp_path / "torn.jsonl.gz").write_bytes(gzip.compress(b'{"text": "x"}')[:12])
+    with pytest.raises(DataError, match=r"torn\.jsonl\.gz, row 0"):
+        load_examples(tmp_path / "torn.jsonl.gz")
     with pytest.raises(DataError, match="row 1: no 'lang'"):
         load_examples(write_jsonl(tmp_path / "mute.jsonl", [{"text": "x", "stance": {}}]))
 
