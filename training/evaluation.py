@@ -58,8 +58,8 @@ class Evaluation:
             gives labels without probabilities, as is `reliability`.
         prevalence_error: Mean absolute difference of predicted and true shares of the stances, by slice.
         reliability: Confidence and accuracy by bin of confidence, by slice.
-        by_target, by_outlet: Macro-F1 of each target and outlet of at least 20 labels, over the stances that
-            occur among its gold labels.
+        by_target, by_outlet: Macro-F1 of each target and outlet (`Example.group`: in some sets another part)
+            of at least 20 labels, over the stances that occur among its gold labels.
     """
 
     rows: int
