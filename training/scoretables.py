@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from polystance.models.labels import STANCES
@@ -20,11 +21,11 @@ _MOST: Final = 30  # groups in a table
 def stance_table(title: str, results: Mapping[str, Evaluation]) -> Table:
     """A row per predictor, figures times 100: macro-F1 by slice, F1 by stance, calibration error (ECE) and
     prevalence error (PE)."""
-    table = Table(title=title)
+    table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
     slices = list(dict.fromkeys(part for result in results.values() for part in result.macro_f1))
     for name in (*slices, *STANCES, "ECE", "PE"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for name, result in results.items():
         calibration = result.calibration_error.get("all")
         prevalence = result.prevalence_error.get("all")
@@ -40,7 +41,7 @@ def stance_table(title: str, results: Mapping[str, Evaluation]) -> Table:
 
 def group_table(kinds: Mapping[str, Mapping[str, GroupScore]]) -> Table:
     """A row per group, those with most labels first, at most 30 of each kind ("target", "outlet")."""
-    table = Table(title="stance macro-F1 (95% interval)")
+    table = Table(title="stance macro-F1 (95% interval)", box=SIMPLE_HEAD)
     for name in ("", "", "labels", "macro-F1"):
         table.add_column(name, justify="left" if not name else "right")
     for kind, groups in kinds.items():
@@ -51,7 +52,8 @@ def group_table(kinds: Mapping[str, Mapping[str, GroupScore]]) -> Table:
 
 def reliability_table(bins: Sequence[ReliabilityBin], part: str) -> Table:
     """A row per bin of confidence, with a bar as long as the share that is right."""
-    table = Table(title=f"Reliability, {part}: of labels given with a confidence, how many are right?")
+    title = f"Reliability, {part}: of labels given with a confidence, how many are right?"
+    table = Table(title=title, box=SIMPLE_HEAD)
     for name in ("confidence", "labels", "mean confidence", "right"):
         table.add_column(name, justify="right")
     table.add_column(f"{'right, with | where it should be':<{_BAR + 2}}", no_wrap=True)
@@ -70,7 +72,7 @@ def reliability_table(bins: Sequence[ReliabilityBin], part: str) -> Table:
 
 def difference_table(names: tuple[str, str], differences: Mapping[str, Difference]) -> Table:
     """A row per slice: both scores, their difference with its interval and p; figures but p times 100."""
-    table = Table(title=f"stance macro-F1, {names[0]} minus {names[1]}")
+    table = Table(title=f"stance macro-F1, {names[0]} minus {names[1]}", box=SIMPLE_HEAD)
     for name in ("", *names, "difference (95% interval)", "p"):
         table.add_column(name, justify="right")
     for part, d in differences.items():
@@ -87,4 +89,4 @@ def difference_table(names: tuple[str, str], differences: Mapping[str, Differenc
 def _interval(score: Score | None, before: str = "\n", after: str = "") -> str:
     if score is None:
         return ""
-    return f"{100 * score.value:.1f}{before}{100 * score.low:.0f} to {100 * score.high:.0f}{after}"
+    return f"{100 * score.value:.1f}{before}{100 * score.low:.0f}–{100 * score.high:.0f}{after}"
