@@ -21,7 +21,7 @@ _MOST: Final = 30  # groups in a table
 def stance_table(title: str, results: Mapping[str, Evaluation]) -> Table:
     """A row per predictor, figures times 100: macro-F1 by slice, F1 by stance, calibration error (ECE) and
     prevalence error (PE)."""
-    table = Table(title=title, box=SIMPLE_HEAD)
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     slices = list(dict.fromkeys(part for result in results.values() for part in result.macro_f1))
     for name in (*slices, *STANCES, "ECE", "PE"):
@@ -53,7 +53,7 @@ def group_table(kinds: Mapping[str, Mapping[str, GroupScore]]) -> Table:
 def reliability_table(bins: Sequence[ReliabilityBin], part: str) -> Table:
     """A row per bin of confidence, with a bar as long as the share that is right."""
     title = f"Reliability, {part}: of labels given with a confidence, how many are right?"
-    table = Table(title=title, box=SIMPLE_HEAD)
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("confidence", "labels", "mean confidence", "right"):
         table.add_column(name, justify="right")
     table.add_column(f"{'right, with | where it should be':<{_BAR + 2}}", no_wrap=True)
