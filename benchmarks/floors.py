@@ -13,21 +13,19 @@ import argparse
 import hashlib
 import json
 import sys
-from collections import defaultdict
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from polystance import Article, StanceClassifier
+from polystance import StanceClassifier
 from polystance.models.labels import FRAMES, STANCES, TONES
-from polystance.models.records import ArticleLabels
 from polystance.seeds import resource
 from polystance.training import robustness
-from polystance.training.examples import Example, read_seeds
+from polystance.training.examples import read_seeds
 from polystance.training.metrics import macro_f1, micro_f1
+from polystance.training.predictors import label_examples
 
 FLOORS: Final = Path(__file__).parents[1] / "tests" / "floors.json"
 CORPUS: Final = ("labels.jsonl", "probes.jsonl", "swaps.jsonl")
@@ -45,7 +43,7 @@ def digest() -> str:
 def measure(classifier: StanceClassifier) -> dict[str, float]:
     """Every score from 0 to 1, higher is better."""
     examples = read_seeds()
-    labels = _labels(classifier, examples)
+    labels = label_examples(classifier, examples)
     scores = {}
     for language in ("zh", "en"):
         chosen = [(e, item) for e, item in zip(examples, labels, strict=True) if e.language == language]
@@ -69,19 +67,6 @@ def measure(classifier: StanceClassifier) -> dict[str, float]:
     for check in (robustness.one_target_a_pass, robustness.other_order, robustness.traditional):
         scores[f"{check.__name__}, same"] = check(checkpoint, examples).value
     return {name: round(value, 4) for name, value in scores.items()}
-
-
-def _labels(classifier: StanceClassifier, examples: Sequence[Example]) -> list[ArticleLabels]:
-    """Of each example for its own targets; those with the same targets go through the model together."""
-    together: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for number, example in enumerate(examples):
-        together[tuple(example.stances)].append(number)
-    found: dict[int, ArticleLabels] = {}
-    for targets, numbers in together.items():
-        chosen = (examples[number] for number in numbers)
-        articles = [Article(e.id, e.text, title=e.title, language=e.language) for e in chosen]
-        found.update(zip(numbers, classifier.classify(articles, targets=targets), strict=True))
-    return [found[number] for number in range(len(examples))]
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.sparse import hstack
@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from polystance.models.labels import STANCES
 from polystance.training.examples import Example
 from polystance.training.metrics import macro_f1
+from polystance.training.predictors import Predictor
 
-Predictor = Callable[[Sequence[Example]], list[dict[str, Mapping[str, float]]]]
 CONTEXT = 80  # characters to each side of a mention
 
 

@@ -68,15 +68,20 @@ def read_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
         raise DataError(
             f"Neither {name}.jsonl nor {name}.jsonl.gz in {folder}. Give the folder that holds the data set."
         )
-    opener = gzip.open if paths[0].suffix == ".gz" else open
-    with opener(paths[0], "rt", encoding="utf-8") as lines:
+    yield from read_jsonl(paths[0])
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """Objects of a file of JSON Lines, gzipped if its name ends in `.gz`. Raises DataError for a bad line."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise DataError(f"{paths[0]}, line {number} is not JSON: {error}.") from error
+                raise DataError(f"{path}, line {number} is not JSON: {error}.") from error
             if not isinstance(row, dict):
-                raise DataError(f"{paths[0]}, line {number}: expected an object, found {line[:40]!r}.")
+                raise DataError(f"{path}, line {number}: expected an object, found {line[:40]!r}.")
             yield row
 
 
@@ -121,7 +126,7 @@ def read_country_news(folder: Path, split: str) -> Iterator[Example]:
         )
 
 
-def _grouped(rows: Iterator[dict[str, Any]], document: str) -> Iterator[Example]:
+def grouped_by_text(rows: Iterator[dict[str, Any]], document: str) -> Iterator[Example]:
     """Rows of one label each, gathered by text, so that one pass sees all targets of a text.
 
     A target with differing labels in one text (an annotator's change of mind, or a stance that
@@ -163,7 +168,7 @@ def _grouped(rows: Iterator[dict[str, Any]], document: str) -> Iterator[Example]
 
 def read_grouped(folder: Path, split: str) -> Iterator[Example]:
     """Any data set of rows `text, target, label[, target_start, target_end]`."""
-    yield from _grouped(read_rows(folder, split), "doc_id")
+    yield from grouped_by_text(read_rows(folder, split), "doc_id")
 
 
 def _annotations() -> Path:

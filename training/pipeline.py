@@ -34,12 +34,7 @@ from polystance.training.alignment import align
 from polystance.training.augmentation import exchange_countries
 from polystance.training.card import write_card
 from polystance.training.corpora import sample_texts
-from polystance.training.evaluation import (
-    DatasetEvaluation,
-    checkpoint_predictor,
-    evaluate,
-    evaluate_examples,
-)
+from polystance.training.evaluation import DatasetEvaluation, evaluate, evaluate_examples
 from polystance.training.examples import Example, read_examples
 from polystance.training.finetuning import finetune
 from polystance.training.fitting import fit_settings
@@ -253,7 +248,7 @@ class Run:
             )
             if start:
                 own, *controls = result.stance.items()
-                before = evaluate(checkpoint_predictor(start), splits["test"])
+                before = evaluate(start, splits["test"])
                 name = f"{start.settings.name} (start)"
                 result = replace(result, stance=dict([own, (name, before), *controls]))
             write(out / FOLDER / f"{part.name}.json", result)

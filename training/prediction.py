@@ -1,29 +1,32 @@
-"""Predictions on labelled passages: one window each, as in training, no pooling."""
+"""Predictions on labelled texts: passages in one window each, as in training, or texts of any length."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
+from polystance.models.checkpoint import Checkpoint
 from polystance.models.encoding import WindowEncoder
 from polystance.models.forward import forward
 from polystance.models.labels import FRAME_SLICE, MAX_TARGETS_PER_PASS, STANCE_SLICE, TONE_SLICE
 from polystance.models.onnx import OnnxModel
+from polystance.models.windows import make_windows, spots
 from polystance.training.batches import encode_examples
 from polystance.training.examples import Example
 
 
 @dataclass(frozen=True, slots=True)
 class PassageLogits:
-    """Logits of one passage. stances: target -> (3,); tone: (3,); frames: (14,)."""
+    """Logits of one text. stances: target -> (3,); tone: (3,); frames: (14,)."""
 
-    stances: dict[str, NDArray[np.float32]]
-    tone: NDArray[np.float32]
-    frames: NDArray[np.float32]
+    stances: dict[str, NDArray[np.floating[Any]]]
+    tone: NDArray[np.floating[Any]]
+    frames: NDArray[np.floating[Any]]
 
 
 def predict_windows(
@@ -51,3 +54,29 @@ def predict_windows(
         else:
             results[number] = PassageLogits(stances, logits[0, TONE_SLICE], logits[0, FRAME_SLICE])
     return [results[number] for number in range(len(examples))]
+
+
+def predict_texts(checkpoint: Checkpoint, examples: Sequence[Example]) -> list[PassageLogits]:
+    """Logits for each example's own targets, its windows pooled as the classifier pools: nothing is cut."""
+    encoder, settings = checkpoint.encoder, checkpoint.settings
+    tokenised = encoder.sentences_of([(e.title, e.text, e.title_mentions, e.text_mentions) for e in examples])
+    cut = [
+        make_windows(encoder, sentences, list(e.stances), e.language, settings.window_tokens)
+        for e, sentences in zip(examples, tokenised, strict=True)
+    ]
+    passes = [encoded for windows in cut for window in windows for encoded in window.passes]
+    logits = iter(forward(checkpoint.model, passes))
+    results = []
+    for example, windows in zip(examples, cut, strict=True):
+        outputs = [[next(logits) for _ in window.passes] for window in windows]
+        stances: dict[str, NDArray[np.floating[Any]]] = {}
+        for target in example.stances:
+            used = spots(windows, outputs, target)
+            first = np.array([s.index == 0 for s in used])
+            stances[target] = settings.pooling.pool(
+                np.array([s.logits for s in used], dtype=np.float64), first
+            )
+        tops = np.array([out[0][0] for out in outputs], dtype=np.float64)
+        tone = settings.tone_pooling.pool(tops[:, TONE_SLICE], np.arange(len(tops)) == 0)
+        results.append(PassageLogits(stances, tone, tops[:, FRAME_SLICE].mean(axis=0)))
+    return results

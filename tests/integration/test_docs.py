@@ -46,3 +46,18 @@ def test_the_worked_example_runs(
     assert (names["raw"].matched["events"] >= 5).all()  # type: ignore[attr-defined]
     html = (tmp_path / "corrected.html").read_text(encoding="utf-8")
     assert "partly corrected" in html or 'class="badge done">corrected' in html
+
+
+def test_the_page_on_evaluation_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (page,) = (page for page in PAGES if page.name == "evaluation.md")
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, page.name, "exec"), names)
+    assert names["difference"].value > 0.2  # type: ignore[attr-defined]
+    shown = capsys.readouterr().out
+    assert "{'JP': 'favor', 'deal': 'favor'}" in shown
+    assert shown.count("'target': 'JP'") == 6

@@ -117,7 +117,11 @@ def test_sdist_holds_what_tests_and_builds_need(built: Path, tracked: list[Path]
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {str(PurePosixPath(*PurePosixPath(m.name).parts[1:])) for m in archive if m.isfile()}
-    needed = {path.as_posix() for path in tracked if path.parts[0] in (*PARTS, "tests", "benchmarks", "docs")}
+    needed = {
+        path.as_posix()
+        for path in tracked
+        if path.parts[0] in (*PARTS, "tests", "benchmarks", "docs", "examples")
+    }
     assert needed <= names
     assert {"pyproject.toml", "constraints.txt", "LICENSE", "README.md", "Makefile"} <= names
     made = {"PKG-INFO", "setup.cfg"}

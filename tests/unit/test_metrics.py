@@ -10,6 +10,9 @@ from polystance.training.metrics import (
     expected_calibration_error,
     macro_f1,
     micro_f1,
+    paired_difference,
+    prevalence_error,
+    reliability,
 )
 
 
@@ -66,3 +69,38 @@ def test_the_interval_holds_the_point_and_documents_stay_together() -> None:
         return 0.0
 
     bootstrap_interval(whole_documents, [str(i // 10) for i in range(200)], draws=20)
+
+
+def test_reliability_and_prevalence() -> None:
+    gold = np.array([0, 0, 0, 1])
+    p = np.array([[0.7, 0.3], [0.72, 0.28], [0.45, 0.55], [0.0, 1.0]])
+    bins = reliability(gold, p)
+    assert [(b.low, b.high, b.rows, b.accuracy) for b in bins] == [
+        (0.5, 0.6, 1, 0.0),
+        (0.7, 0.8, 2, 1.0),
+        (0.9, 1.0, 1, 1.0),
+    ]
+    assert bins[1].confidence == pytest.approx(0.71)
+    assert prevalence_error(gold, np.array([0, 0, 1, 1]), 2) == pytest.approx(0.25)
+    assert prevalence_error(gold, np.array([1, 0, 0, 0]), 2) == 0  # each error makes up for another
+
+
+def test_the_paired_test_rarely_finds_a_difference_where_there_is_none() -> None:
+    """Two predictors of the same quality, documents of five labels: p < 0.05 in one of twenty worlds."""
+    rng = np.random.default_rng(0)
+    found, documents = [], [str(i // 5) for i in range(200)]
+    for world in range(150):
+        gold = rng.integers(0, 3, 200)
+        ease = np.repeat(rng.random(40), 5)  # what makes a document hard is shared
+        a, b = (np.where(rng.random(200) < ease, gold, rng.integers(0, 3, 200)) for _ in range(2))
+        tested = paired_difference(
+            lambda i, g=gold, p=a: macro_f1(g[i], p[i]),
+            lambda i, g=gold, p=b: macro_f1(g[i], p[i]),
+            documents,
+            draws=200,
+            seed=world,
+        )
+        assert (tested.p < 0.05) == (tested.low > 0 or tested.high < 0) or 0.03 < tested.p < 0.07
+        found.append(tested.p)
+    assert 0.01 <= np.mean(np.array(found) < 0.05) <= 0.10
+    assert 0.4 < np.mean(found) < 0.65
