@@ -81,6 +81,9 @@ class StanceClassifier:
         *,
         precision: str = "auto",
         revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
     ) -> StanceClassifier:
         """Load a checkpoint.
 
@@ -90,6 +93,9 @@ class StanceClassifier:
             precision: "auto" (bf16 where the device is made for it, else fp32), "fp32", "bf16", or "int8"
                 (ONNX Runtime on a CPU; made on first use, which takes a minute, and kept in a cache).
             revision: Branch, tag or commit of a hub id.
+            cache_dir: Where files of a hub id are kept; the cache of the Hugging Face client if None.
+            token: Of the hub; None for the one that was logged in with, False for none.
+            local_files_only: Take what the cache has and ask nobody, as HF_HUB_OFFLINE does.
 
         Raises:
             CheckpointError: There is no usable checkpoint at `model`.
@@ -98,7 +104,15 @@ class StanceClassifier:
         name = pick_device(device)
         chosen = pick_precision(precision, name)
         dtype = torch.bfloat16 if chosen == "bf16" else torch.float32
-        checkpoint = load_checkpoint(model, device=name, dtype=dtype, revision=revision)
+        checkpoint = load_checkpoint(
+            model,
+            device=name,
+            dtype=dtype,
+            revision=revision,
+            cache_dir=cache_dir,
+            token=token,
+            local_files_only=local_files_only,
+        )
         if chosen == "int8":
             from polystance.models.onnx import quantised
 

@@ -34,6 +34,8 @@ SETTINGS_FILE: Final = "polystance.json"
 FORMAT: Final = 1
 # All that is needed to label, and all that decides a label.
 FILES: Final = ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_FILE)
+# Weights and objects that run code of their maker's when they are loaded.
+PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
 MIN_WINDOW: Final = 64  # the longest name of a target takes 28 tokens, and a title a quarter of the window
 _BERT: Final = {
     "unk_token": "[UNK]",
@@ -149,12 +151,23 @@ class Checkpoint:
         return digest.hexdigest()
 
 
-def resolve(model: str | Path | None = None, revision: str | None = None) -> Path:
+def resolve(
+    model: str | Path | None = None,
+    revision: str | None = None,
+    *,
+    cache_dir: str | Path | None = None,
+    token: str | bool | None = None,
+    local_files_only: bool = False,
+) -> Path:
     """Folder of a checkpoint.
 
     Args:
-        model: None for the one that ships, the name of a bundled one, a folder, or a hub id "user/name".
+        model: None for the one that ships, the name of a bundled one, a folder, or a hub id, "user/name" or
+            "user/name@revision".
         revision: Branch, tag or commit, for a hub id.
+        cache_dir: Where a hub id's files are kept; the cache of the Hugging Face client if None.
+        token: Of the hub; None for the one that was logged in with, False for none.
+        local_files_only: Take what the cache has and ask nobody, as HF_HUB_OFFLINE does.
 
     Raises:
         CheckpointError: It is none of these, or the hub can't be reached.
@@ -166,7 +179,11 @@ def resolve(model: str | Path | None = None, revision: str | None = None) -> Pat
         return path
     name = str(model)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/"):
-        return _download(name, revision)
+        name, _, pinned = name.partition("@")
+        revision = revision or pinned or None
+        return _download(
+            name, revision=revision, cache_dir=cache_dir, token=token, local_files_only=local_files_only
+        )
     bundled = sorted(p.name for p in _BUNDLED.iterdir() if p.is_dir()) if _BUNDLED.is_dir() else []
     raise CheckpointError(
         f"No checkpoint {name!r}: it is no folder, and no hub id (user/name). "
@@ -174,13 +191,13 @@ def resolve(model: str | Path | None = None, revision: str | None = None) -> Pat
     )
 
 
-def _download(name: str, revision: str | None) -> Path:
+def _download(name: str, **options: Any) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     wanted = ["*.json", "*.safetensors", "*.txt", "README.md"]  # never pickled weights, never code
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+        return Path(snapshot_download(name, allow_patterns=wanted, **options))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         offline = " HF_HUB_OFFLINE is set: unset it to download." if os.environ.get("HF_HUB_OFFLINE") else ""
         raise CheckpointError(
@@ -195,18 +212,28 @@ def load_checkpoint(
     *,
     device: str = "cpu",
     dtype: torch.dtype | None = None,
-    revision: str | None = None,
+    **hub: Any,
 ) -> Checkpoint:
     """Load a checkpoint for use, in `dtype` (fp32 if None; see `models.precision`).
 
+    `hub`: options of `resolve` for a hub id.
+
     Raises:
-        CheckpointError: A file is missing or damaged, or the outputs are not polystance's.
+        CheckpointError: A file is missing or damaged, weights are there as a pickle alone, or the outputs are
+            not polystance's.
     """
-    path = resolve(model, revision)
+    path = resolve(model, **hub)
     missing = [name for name in FILES if not (path / name).is_file()]
+    if "model.safetensors" in missing and (pickles := [p.name for g in PICKLES for p in path.glob(g)]):
+        raise CheckpointError(
+            f"{path} has its weights as {', '.join(sorted(pickles))} alone. Such files can run any code when "
+            "they are loaded, so polystance reads safetensors only. Load it where you trust it, and save it "
+            "with model.save_pretrained(folder)."
+        )
     if missing:
         raise CheckpointError(
-            f"{path} lacks {', '.join(missing)}: not a polystance checkpoint. "
+            f"{path} lacks {', '.join(missing)}: not a polystance checkpoint, whose weights are safetensors "
+            "(pickled ones, such as pytorch_model.bin, run code when they are loaded, and are not read). "
             "Give a folder that `polystance train` wrote, or none for the bundled one."
         )
     settings = Settings.from_json((path / SETTINGS_FILE).read_text(encoding="utf-8"), path / SETTINGS_FILE)

@@ -47,6 +47,10 @@ class DataError(PolystanceError):
     """Labelled data for training or evaluation doesn't have the documented form."""
 
 
+class PublishError(PolystanceError):
+    """A checkpoint can't be published: it isn't fit for it, or the hub can't be reached or refuses."""
+
+
 class EngineError(PolystanceError):
     """An engine can't label: its package is not installed, or its cluster doesn't answer or broke down."""
 

@@ -15,7 +15,11 @@ Inputs = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="Checkpoint: a folder or a hub id; the bundled one if left out."),
+    typer.Option(
+        "--model",
+        "-m",
+        help="Checkpoint: a folder or a hub id (USER/NAME[@REVISION]); the bundled one if left out.",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16, or int8 (of CPUs, by ONNX Runtime).")]
