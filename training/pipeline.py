@@ -204,6 +204,7 @@ def teacher_folder(teacher: str) -> Path:
 def token_classifier(source: str | Path, seed: int) -> tuple[PreTrainedModel, Tokenizer]:
     """A stock token-classification model with our outputs on an encoder, markers added to its tokenizer."""
     from transformers import AutoTokenizer
+    from transformers.utils.hub import cached_file
 
     torch.manual_seed(seed)
     config = AutoConfig.from_pretrained(source)
@@ -211,11 +212,10 @@ def token_classifier(source: str | Path, seed: int) -> tuple[PreTrainedModel, To
     config.id2label = dict(enumerate(OUTPUTS))
     config.label2id = {name: i for i, name in enumerate(OUTPUTS)}
     model = AutoModelForTokenClassification.from_pretrained(source, config=config, dtype=torch.float32)
-    path = Path(source) / "tokenizer.json"
+    # As the encoder's authors wrote it, where they did; transformers would put it together anew.
+    path = cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
     tokenizer = (
-        Tokenizer.from_file(str(path))
-        if path.is_file()
-        else AutoTokenizer.from_pretrained(source).backend_tokenizer
+        Tokenizer.from_file(path) if path else AutoTokenizer.from_pretrained(source).backend_tokenizer
     )
     if tokenizer.token_to_id(MARKERS[0]) is None:
         tokenizer.add_special_tokens([AddedToken(m, special=True, normalized=False) for m in MARKERS])
