@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from accelerate import PartialState
 from tokenizers import AddedToken, Tokenizer
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
 
@@ -43,14 +44,21 @@ _SCORES: Final = tuple(
 
 
 def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
-    """Train the checkpoint of a recipe into `out`; arguments as those of `Run`."""
+    """Train the checkpoint of a recipe into `out`; arguments as those of `Run`.
+
+    In a launch of several processes (`accelerate launch`) all fine-tune together; the rest is the main one's.
+    """
     run = Run(recipe, data, work)
     # All data before any work: what is missing shows at once.
     mixes = [run.mix(stage) for stage in recipe.stages]
     run.read(recipe.dev, "articles_dev")
     for stage, mix in zip(recipe.stages, mixes, strict=True):
         run.finetune(stage, mix)
-    return run.finish(out)
+    process = PartialState()
+    if process.is_main_process:
+        run.finish(out)
+    process.wait_for_everyone()
+    return out
 
 
 class Run:
@@ -69,7 +77,9 @@ class Run:
     def read(self, name: str, split: str) -> Sequence[Example]:
         """Examples of a data set, read once."""
         if (name, split) not in self._examples:
-            self._examples[name, split] = read_examples(self.data / "data", name, split)
+            examples = read_examples(self.data / "data", name, split)
+            wanted = self.recipe.languages
+            self._examples[name, split] = [e for e in examples if not wanted or e.language in wanted]
         return self._examples[name, split]
 
     def mix(self, stage: Stage) -> list[tuple[Example, float]]:
@@ -98,11 +108,12 @@ class Run:
         if recipe.encoder:
             return recipe.encoder
         folder = self.work / ENCODER
-        if not (folder / "done").exists():
-            teacher = teacher_folder(str(recipe.teacher))
-            news = self._news() if recipe.alignment.masked_tokens else ()
-            align(self.data, teacher, folder, recipe.vocabulary, recipe.alignment, news)
-            (folder / "done").touch()
+        with PartialState().main_process_first():
+            if not (folder / "done").exists():
+                teacher = teacher_folder(str(recipe.teacher))
+                news = self._news() if recipe.alignment.masked_tokens else ()
+                align(self.data, teacher, folder, recipe.vocabulary, recipe.alignment, news)
+                (folder / "done").touch()
         return folder
 
     def finetune(self, stage: Stage, mix: Sequence[tuple[Example, float]]) -> None:
@@ -121,7 +132,8 @@ class Run:
         if stage.unlabelled:
             mix = [*mix, *self._self_labelled(stage.unlabelled, stage.finetuning.seed, encoder)]
         history = finetune(model, encoder, mix, self.read(self.recipe.dev, "dev"), folder, stage.finetuning)
-        (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+        if PartialState().is_main_process:
+            (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
 
     def finish(self, out: Path) -> Path:
         """The checkpoint: the last stage's weights, and what is fitted on held-out labels, into `out`."""
@@ -144,7 +156,7 @@ class Run:
         for stage in self.recipe.stages:
             rows = json.loads((self.work / stage.name / "history.json").read_text(encoding="utf-8"))
             stages[stage.name] = [
-                {key.removeprefix("eval_"): row[key] for key in ("step", *_SCORES)}
+                {key.removeprefix("eval_"): row[key] for key in ("step", *_SCORES) if key in row}
                 for row in rows
                 if "eval_stance_f1" in row
             ]

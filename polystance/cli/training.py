@@ -26,13 +26,18 @@ def train(
     """Train a checkpoint from a recipe; a stopped training goes on with the same command."""
     import logging
 
+    from accelerate import PartialState
+
     from polystance.training.pipeline import run_recipe
     from polystance.training.recipe import load_recipe
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    main = PartialState().is_main_process  # the only one, but for `accelerate launch`
+    level = logging.INFO if main else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     run_recipe(load_recipe(recipe), data, out, work)
-    print(out)
+    if main:
+        print(out)
 
 
 @app.command()

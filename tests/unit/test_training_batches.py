@@ -16,7 +16,7 @@ from polystance.models.encoding import WindowEncoder
 from polystance.models.labels import FRAME_SLICE, FRAMES, MARKERS, STANCE_SLICE, STANCES, TONE_SLICE, TONES
 from polystance.models.mentions import default_finder
 from polystance.training.alignment import length_batches, pad, retrieval_accuracy
-from polystance.training.batches import IGNORE, ExampleDataset, clip, collate, encode_examples
+from polystance.training.batches import IGNORE, ExampleDataset, TrainingOrder, clip, collate, encode_examples
 from polystance.training.examples import Example
 from polystance.training.finetuning import FeatureDropout, FinetuningConfig, joint_loss, use_feature_dropout
 from polystance.training.prediction import predict_windows
