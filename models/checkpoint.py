@@ -275,9 +275,7 @@ def make_encoder(tokenizer: Tokenizer, simplify: bool = True) -> WindowEncoder:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     special = special_tokens(tokenizer)
-    return WindowEncoder(
-        tokenizer, cls=special["cls_token"], sep=special["sep_token"], simplify=simplify
-    )
+    return WindowEncoder(tokenizer, cls=special["cls_token"], sep=special["sep_token"], simplify=simplify)
 
 
 def special_tokens(tokenizer: Tokenizer) -> dict[str, str]:

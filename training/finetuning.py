@@ -213,8 +213,11 @@ class StanceTrainer(Trainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         if out_of_patience(self.state.log_history, self.options.patience):
-            log.info("step %d: stops early, %d evaluations without a gain", self.state.global_step,
-                     self.options.patience)
+            log.info(
+                "step %d: stops early, %d evaluations without a gain",
+                self.state.global_step,
+                self.options.patience,
+            )
             self.control.should_training_stop = True
         return metrics
 

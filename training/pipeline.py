@@ -52,9 +52,11 @@ def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
     # All data before any work: what is missing shows at once.
     mixes = [run.mix(stage) for stage in recipe.stages]
     run.read(recipe.dev, "articles_dev")
+    process = PartialState()
+    with process.main_process_first():
+        run.encoder()
     for stage, mix in zip(recipe.stages, mixes, strict=True):
         run.finetune(stage, mix)
-    process = PartialState()
     if process.is_main_process:
         run.finish(out)
     process.wait_for_everyone()
@@ -108,12 +110,11 @@ class Run:
         if recipe.encoder:
             return recipe.encoder
         folder = self.work / ENCODER
-        with PartialState().main_process_first():
-            if not (folder / "done").exists():
-                teacher = teacher_folder(str(recipe.teacher))
-                news = self._news() if recipe.alignment.masked_tokens else ()
-                align(self.data, teacher, folder, recipe.vocabulary, recipe.alignment, news)
-                (folder / "done").touch()
+        if not (folder / "done").exists():
+            teacher = teacher_folder(str(recipe.teacher))
+            news = self._news() if recipe.alignment.masked_tokens else ()
+            align(self.data, teacher, folder, recipe.vocabulary, recipe.alignment, news)
+            (folder / "done").touch()
         return folder
 
     def finetune(self, stage: Stage, mix: Sequence[tuple[Example, float]]) -> None:
@@ -226,9 +227,7 @@ def token_classifier(source: str | Path, seed: int) -> tuple[PreTrainedModel, To
     model = AutoModelForTokenClassification.from_pretrained(source, config=config, dtype=torch.float32)
     # As the encoder's authors wrote it, where they did; transformers would put it together anew.
     path = cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
-    tokenizer = (
-        Tokenizer.from_file(path) if path else AutoTokenizer.from_pretrained(source).backend_tokenizer
-    )
+    tokenizer = Tokenizer.from_file(path) if path else AutoTokenizer.from_pretrained(source).backend_tokenizer
     if tokenizer.token_to_id(MARKERS[0]) is None:
         tokenizer.add_special_tokens([AddedToken(m, special=True, normalized=False) for m in MARKERS])
         model.resize_token_embeddings(tokenizer.get_vocab_size())

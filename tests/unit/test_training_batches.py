@@ -77,7 +77,9 @@ def test_a_draw_follows_from_its_number_alone(encoder: WindowEncoder) -> None:
 def test_the_order_of_a_training_has_every_text_once_in_an_epoch() -> None:
     lengths = [*range(40)]
     order = list(TrainingOrder(lengths, batch_size=4, draws=100, seed=3))
-    assert [draw for draw, _ in order] == list(range(100)) == list(range(len(TrainingOrder(lengths, 4, 100, 3))))
+    assert (
+        [draw for draw, _ in order] == list(range(100)) == list(range(len(TrainingOrder(lengths, 4, 100, 3))))
+    )
     first, second = ([index for _, index in order[start : start + 40]] for start in (0, 40))
     assert sorted(first) == sorted(second) == lengths
     assert first != second
