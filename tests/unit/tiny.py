@@ -101,6 +101,10 @@ def write_news(data: Path) -> Path:
     write_jsonl(folder / "train.jsonl", train)
     dev = [train[5], news(6, "China praised Russia.", {"CN": "favor", "RU": "favor"}, "positive")]
     write_jsonl(folder / "dev.jsonl", dev)
-    long = news(7, " ".join([*ENGLISH, *CHINESE] * 4), {"US": "favor", "CN": "against"}, "neutral")
-    write_jsonl(folder / "articles_dev.jsonl", [long])
+    stances = {"US": "favor", "CN": "against"}
+    articles = [
+        news(number, " ".join(sentences * 4), stances, "neutral")
+        for number, sentences in ((7, ENGLISH + CHINESE), (8, ENGLISH))
+    ]
+    write_jsonl(folder / "articles_dev.jsonl", articles)
     return data
