@@ -338,17 +338,17 @@ def finetune(
 
 
 def _arguments(config: FinetuningConfig, out: Path) -> TrainingArguments:
-    parts = PartialState().num_processes * config.accumulation
+    device, processes = PartialState().device.type, PartialState().num_processes
+    parts = processes * config.accumulation
     if config.batch_size % parts:
         raise UsageError(
-            f"batch_size {config.batch_size} can't be shared by {PartialState().num_processes} processes in "
+            f"batch_size {config.batch_size} can't be shared by {processes} processes in "
             f"{config.accumulation} parts (`accumulation`) each. Make it a multiple of {parts}."
         )
-    cuda = torch.cuda.is_available()
     if config.precision not in TRAINING_PRECISIONS:
         raise UsageError(f"No precision {config.precision!r}; give {', '.join(TRAINING_PRECISIONS)}.")
     # "auto" leaves a CPU at fp32 even where it has bf16, so that its results are those of other CPUs.
-    precision = "fp32" if config.precision == "auto" and not cuda else config.precision
+    precision = "fp32" if config.precision == "auto" and device == "cpu" else config.precision
     return TrainingArguments(
         output_dir=str(out),
         max_steps=config.steps,
@@ -363,17 +363,17 @@ def _arguments(config: FinetuningConfig, out: Path) -> TrainingArguments:
         save_strategy="steps",
         save_steps=config.evaluate_every,
         save_total_limit=2,  # the Trainer deletes the last one at the end if only one may stay
-        dataloader_pin_memory=cuda,
+        dataloader_pin_memory=device == "cuda",
         load_best_model_at_end=False,
         metric_for_best_model="stance_f1",
         logging_steps=25,
         seed=config.seed,
-        use_cpu=PartialState().device.type == "cpu",
-        bf16=pick_precision(precision, PartialState().device.type) == "bf16",
+        use_cpu=device == "cpu",
+        bf16=pick_precision(precision, device) == "bf16",
         remove_unused_columns=False,
         report_to=[],
         # A GPU would wait for its batches; on a CPU further processes only take its cores away.
-        dataloader_num_workers=2 if cuda else 0,
+        dataloader_num_workers=2 if device == "cuda" else 0,
         logging_nan_inf_filter=False,  # it makes the GPU wait at each step
         disable_tqdm=True,
     )
