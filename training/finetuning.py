@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.nn import functional
@@ -29,6 +28,7 @@ from polystance.models.precision import pick_precision
 from polystance.training.batches import IGNORE, ExampleDataset, TrainingOrder, collate
 from polystance.training.examples import Example
 from polystance.training.prediction import predict_windows
+from polystance.training.processes import this_process
 from polystance.training.scores import passage_scores
 from polystance.training.soup import Weights, greedy_soup
 
@@ -338,7 +338,7 @@ def finetune(
 
 
 def _arguments(config: FinetuningConfig, out: Path) -> TrainingArguments:
-    device, processes = PartialState().device.type, PartialState().num_processes
+    device, processes = this_process().device.type, this_process().num_processes
     parts = processes * config.accumulation
     if config.batch_size % parts:
         raise UsageError(

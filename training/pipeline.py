@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from accelerate import PartialState
 from tokenizers import AddedToken, Tokenizer
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
 
@@ -33,6 +32,7 @@ from polystance.training.examples import Example, read_examples
 from polystance.training.finetuning import finetune
 from polystance.training.fitting import fit_settings
 from polystance.training.overlap import HeldOut
+from polystance.training.processes import this_process
 from polystance.training.recipe import ENCODER, Recipe, Stage
 from polystance.training.results import FOLDER, write
 from polystance.training.selftraining import SelfTrainingConfig, draw_passages, label_passages
@@ -46,13 +46,13 @@ _SCORES: Final = tuple(
 def run_recipe(recipe: Recipe, data: Path, out: Path, work: Path) -> Path:
     """Train the checkpoint of a recipe into `out`; arguments as those of `Run`.
 
-    In a launch of several processes (`accelerate launch`) all fine-tune together; the rest is the main one's.
+    In a launch of several processes all fine-tune together; the rest is the main one's.
     """
     run = Run(recipe, data, work)
     # All data before any work: what is missing shows at once.
     mixes = [run.mix(stage) for stage in recipe.stages]
     run.read(recipe.dev, "articles_dev")
-    process = PartialState()
+    process = this_process()
     with process.main_process_first():
         run.encoder()
     for stage, mix in zip(recipe.stages, mixes, strict=True):
@@ -133,7 +133,7 @@ class Run:
         if stage.unlabelled:
             mix = [*mix, *self._self_labelled(stage.unlabelled, stage.finetuning.seed, encoder)]
         history = finetune(model, encoder, mix, self.read(self.recipe.dev, "dev"), folder, stage.finetuning)
-        if PartialState().is_main_process:
+        if this_process().is_main_process:
             (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
 
     def finish(self, out: Path) -> Path:

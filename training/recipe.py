@@ -111,8 +111,8 @@ def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises UsageError for a missing file, bad TOML, or an option that doesn't exist.
 
-    Data sets that several stages share stand in `[[mix.NAME]]` rows; `mix = "NAME"` in a stage takes them, before
-    the stage's own `[[stage.data]]`.
+    Data sets that several stages share stand in `[[mix.NAME]]` rows; `mix = "NAME"` in a stage takes them,
+    before the stage's own `[[stage.data]]`.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))

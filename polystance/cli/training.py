@@ -26,12 +26,11 @@ def train(
     """Train a checkpoint from a recipe; a stopped training goes on with the same command."""
     import logging
 
-    from accelerate import PartialState
-
     from polystance.training.pipeline import run_recipe
+    from polystance.training.processes import this_process
     from polystance.training.recipe import load_recipe
 
-    main = PartialState().is_main_process  # the only one, but for `accelerate launch`
+    main = this_process().is_main_process  # the only one, but for a launcher
     level = logging.INFO if main else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Every shipped recipe for a larger encoder, run for two steps on a tiny random one of the same architecture."""
+"""Each recipe for a larger encoder, run for two steps on a tiny random one of its architecture."""
 
 from __future__ import annotations
 

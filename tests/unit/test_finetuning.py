@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,11 @@ def test_weights_of_classes_and_of_data_sets(
     assert loss.item() == pytest.approx(20.0 * expected, abs=1e-3)
 
 
+def test_every_option_is_in_the_documentation(root: Path) -> None:
+    page = (root / "docs" / "recipes.md").read_text(encoding="utf-8")
+    assert [f.name for f in fields(FinetuningConfig) if f"`{f.name}`" not in page] == []
+
+
 RECIPE = """
 name = "pair"
 encoder = "{encoder}"
@@ -204,7 +209,7 @@ name = "country-news"
 
 
 def test_two_processes_compute_what_one_does_in_two_parts(tiny: Checkpoint, tmp_path: Path) -> None:
-    """Through `accelerate launch`; each process takes its half of every step, and one of them writes."""
+    """Through torchrun; each process takes its half of every step, and one of them writes."""
     encoder, data, work = tmp_path / "encoder", write_news(tmp_path), tmp_path / "work"
     tokenizer = tiny.encoder.tokenizer
     torch.manual_seed(1)
@@ -217,10 +222,10 @@ def test_two_processes_compute_what_one_does_in_two_parts(tiny: Checkpoint, tmp_
         text = RECIPE.format(encoder=encoder, accumulation=accumulation)
         recipes[accumulation].write_text(text, encoding="utf-8")
 
-    launch = "--cpu --num_processes=2 --num_machines=1 --mixed_precision=no --dynamo_backend=no"
     command = [
-        *(sys.executable, "-m", "accelerate.commands.launch", *launch.split(), "-m", "polystance", "train"),
-        *(str(recipes[1]), "--data", str(data), "--out", str(tmp_path / "out"), "--work", str(work)),
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"),
+        *("-m", "polystance", "train", str(recipes[1])),
+        *("--data", str(data), "--out", str(tmp_path / "out"), "--work", str(work)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-4_000:]
