@@ -35,8 +35,8 @@ FORMAT: Final = 1
 # All that is needed to label, and all that decides a label.
 FILES: Final = ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_FILE)
 MIN_WINDOW: Final = 64  # the longest name of a target takes 28 tokens, and a title a quarter of the window
-# Special tokens of the families of tokenizers: BERT's (DeBERTa's and ModernBERT's too), Gemma's (mmBERT's too),
-# RoBERTa's (XLM-R's too). The first whose tokens are all known counts: Gemma's also knows "<s>", as HTML.
+# Special tokens of the families of tokenizers: BERT's (also of DeBERTa and ModernBERT), Gemma's (of mmBERT),
+# RoBERTa's (of XLM-R). The first whose tokens are all known counts: Gemma's also knows "<s>", as HTML.
 _ROLES: Final = ("cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
 _FAMILIES: Final = (
     ("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"),
@@ -295,7 +295,7 @@ def special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
 
 
 def max_positions(config: PretrainedConfig) -> int:
-    """Longest input of an encoder, in tokens. RoBERTa's family counts positions from after the padding's id."""
+    """Longest input of an encoder, in tokens. RoBERTa's family counts from after the padding's id."""
     positions = int(config.max_position_embeddings)
     return positions - int(config.pad_token_id) - 1 if "roberta" in config.model_type else positions
 
