@@ -25,7 +25,7 @@ from polystance.models.pooling import Pooling
 if TYPE_CHECKING:
     import torch
     from tokenizers import Tokenizer
-    from transformers import PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
     from polystance.models.encoding import WindowEncoder
 
@@ -37,20 +37,14 @@ FILES: Final = ("config.json", "model.safetensors", "tokenizer.json", SETTINGS_F
 # Weights and objects that run code of their maker's when they are loaded.
 PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
 MIN_WINDOW: Final = 64  # the longest name of a target takes 28 tokens, and a title a quarter of the window
-_BERT: Final = {
-    "unk_token": "[UNK]",
-    "pad_token": "[PAD]",
-    "cls_token": "[CLS]",
-    "sep_token": "[SEP]",
-    "mask_token": "[MASK]",
-}
-_ROBERTA: Final = {
-    "unk_token": "<unk>",
-    "pad_token": "<pad>",
-    "cls_token": "<s>",
-    "sep_token": "</s>",
-    "mask_token": "<mask>",
-}
+# Special tokens of the families of tokenizers: BERT's (also of DeBERTa and ModernBERT), Gemma's (of mmBERT),
+# RoBERTa's (of XLM-R). The first whose tokens are all known counts: Gemma's also knows "<s>", as HTML.
+_ROLES: Final = ("cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
+_FAMILIES: Final = (
+    ("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"),
+    ("<bos>", "<eos>", "<pad>", "<unk>", "<mask>"),
+    ("<s>", "</s>", "<pad>", "<unk>", "<mask>"),
+)
 _BUNDLED: Final = Path(__file__).parent / "checkpoints"
 
 
@@ -297,17 +291,40 @@ def _quiet() -> Iterator[None]:
 
 
 def make_encoder(tokenizer: Tokenizer, simplify: bool = True) -> WindowEncoder:
-    """The input encoder for a tokenizer of BERT's family or RoBERTa's."""
+    """The input encoder for a tokenizer of BERT's family, Gemma's or RoBERTa's.
+
+    Raises:
+        CheckpointError: The tokenizer has the special tokens of none of them.
+        ValueError: It has no markers.
+    """
     from polystance.models.encoding import WindowEncoder
 
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    names = _ROBERTA if _is_roberta(tokenizer) else _BERT
-    return WindowEncoder(tokenizer, cls=names["cls_token"], sep=names["sep_token"], simplify=simplify)
+    special = special_tokens(tokenizer)
+    return WindowEncoder(tokenizer, cls=special["cls_token"], sep=special["sep_token"], simplify=simplify)
 
 
-def _is_roberta(tokenizer: Tokenizer) -> bool:
-    return tokenizer.token_to_id("[CLS]") is None
+def special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
+    """Special tokens by their role ("cls_token" ...), as transformers calls it.
+
+    Raises:
+        CheckpointError: The tokenizer has those of no family that is known here.
+    """
+    for family in _FAMILIES:
+        if all(tokenizer.token_to_id(token) is not None for token in family):
+            return dict(zip(_ROLES, family, strict=True))
+    families = "; ".join(" ".join(family) for family in _FAMILIES)
+    raise CheckpointError(
+        f"The tokenizer has no special tokens that polystance knows: {families}. "
+        "Use an encoder of BERT's, RoBERTa's or ModernBERT's kind."
+    )
+
+
+def max_positions(config: PretrainedConfig) -> int:
+    """Longest input of an encoder, in tokens. RoBERTa's family counts from after the padding's id."""
+    positions = int(config.max_position_embeddings)
+    return positions - int(config.pad_token_id) - 1 if "roberta" in config.model_type else positions
 
 
 def save_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, settings: Settings, out: Path) -> None:
@@ -326,9 +343,9 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, settings: Sett
     tokenizer.save(str(out / "tokenizer.json"))
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        **(_ROBERTA if _is_roberta(tokenizer) else _BERT),
+        **special_tokens(tokenizer),
         "additional_special_tokens": list(MARKERS),
-        "model_max_length": int(model.config.max_position_embeddings),
+        "model_max_length": max_positions(model.config),
         "clean_up_tokenization_spaces": False,
     }
     (out / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset, Sampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from polystance.models.encoding import Sentence, WindowEncoder
 from polystance.models.forward import pad
@@ -40,13 +41,43 @@ def encode_examples(
     ]
 
 
+class TrainingOrder(Sampler[tuple[int, int]]):
+    """The texts of a whole training in their order: (number of the draw, index of the text).
+
+    It follows from the arguments alone, so a training that goes on after a stop skips what it has seen and
+    sees the rest as if it had never stopped. Texts of like length stand together, each once in an epoch.
+
+    Args:
+        lengths: Tokens of each text.
+        batch_size: Texts of a step.
+        draws: Texts of all steps.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, draws: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.draws, self.seed = lengths, batch_size, draws, seed
+
+    def __len__(self) -> int:
+        return self.draws
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        generator = torch.Generator().manual_seed(self.seed)
+        for first in range(0, self.draws, len(self.lengths)):
+            epoch = get_length_grouped_indices(  # type: ignore[no-untyped-call]
+                self.lengths, self.batch_size, generator=generator
+            )
+            yield from enumerate(epoch[: self.draws - first], first)
+
+
 class ExampleDataset(Dataset[dict[str, Any]]):
-    """Examples as model inputs, drawn anew at each access: markers and targets in random order.
+    """Examples as model inputs, anew at each draw: markers and targets in random order.
+
+    `dataset[draw, index]` is example `index`; its random choices follow from the seed and the number of the
+    draw, whichever process makes it and whatever was drawn before.
 
     Args:
         weights: Weight of each example's stance loss.
-        unmarked: Probability that a target's mentions stay without markers in one access.
-        subset: Probability that only some of the targets are asked for in one access.
+        unmarked: Probability that a target's mentions stay without markers in one draw.
+        subset: Probability that only some of the targets are asked for in one draw.
     """
 
     def __init__(
@@ -71,21 +102,14 @@ class ExampleDataset(Dataset[dict[str, Any]]):
             + encoder.header_length(list(e.stances)[:MAX_TARGETS_PER_PASS], e.language)
             for sentences, e in zip(self.sentences, examples, strict=True)
         ]
-        self._rng = np.random.default_rng(seed)
-        self._seeded: int | None = None
-
-    def _generator(self) -> np.random.Generator:
-        """Random numbers; in a process of a data loader its own ones, new in each epoch."""
-        worker = get_worker_info()
-        if worker is not None and worker.seed != self._seeded:
-            self._rng, self._seeded = np.random.default_rng(worker.seed), worker.seed
-        return self._rng
+        self.seed = seed
 
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        example, rng = self.examples[index], self._generator()
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        draw, index = key
+        example, rng = self.examples[index], np.random.default_rng((self.seed, draw))
         targets = [str(t) for t in rng.permutation(list(example.stances))[:MAX_TARGETS_PER_PASS]]
         if len(targets) > 1 and rng.random() < self.subset:
             targets = targets[: rng.integers(1, len(targets))]
@@ -111,7 +135,7 @@ class ExampleDataset(Dataset[dict[str, Any]]):
         }
 
 
-def collate(items: Sequence[Mapping[str, Any]], multiple: int = 1) -> dict[str, Tensor]:
+def collate(items: Sequence[Mapping[str, Any]], pad_id: int = 0, multiple: int = 1) -> dict[str, Tensor]:
     """A padded batch of b items, n tokens (a `multiple`) and t targets in all.
 
     input_ids, attention_mask: (b, n) int64. header: (t, 2) row and position of each target's marker;
@@ -119,7 +143,7 @@ def collate(items: Sequence[Mapping[str, Any]], multiple: int = 1) -> dict[str, 
     mentions: (m, 3) row, position, index of the target among the t.
     tone: (b,) class or -100. frames: (b, 14) in {0, 1}, or -1 where not labelled.
     """
-    ids, mask = pad([item["input_ids"] for item in items], multiple=multiple)
+    ids, mask = pad([item["input_ids"] for item in items], pad_id, multiple)
     header: list[tuple[int, int]] = []
     stance: list[Sequence[float]] = []
     weight: list[float] = []

@@ -40,6 +40,7 @@ from polystance.training.finetuning import finetune
 from polystance.training.fitting import fit_settings
 from polystance.training.labeltables import fingerprint
 from polystance.training.overlap import HeldOut
+from polystance.training.processes import this_process
 from polystance.training.recipe import ENCODER, DataConfig, Recipe, Stage
 from polystance.training.record import parts_of, record
 from polystance.training.results import FOLDER, write
@@ -69,7 +70,8 @@ def run_recipe(
     """Train the checkpoint of a recipe into `out`; arguments as those of `Run`.
 
     One that was trained on labels of one's own is evaluated on their test splits too, and gets its model
-    card. `show` is called with each evaluation.
+    card. `show` is called with each evaluation. In a launch of several processes all fine-tune together; the
+    rest is the main one's.
     """
     if recipe.encoder and out.is_dir() and Path(recipe.encoder).is_dir() and out.samefile(recipe.encoder):
         raise UsageError(f"{out} holds the checkpoint that is trained further. Give another folder as --out.")
@@ -77,13 +79,18 @@ def run_recipe(
     # All data before any work: what is missing shows at once.
     mixes = [run.mix(stage) for stage in recipe.stages]
     run.held("articles_dev")
+    process = this_process()
+    with process.main_process_first():
+        run.encoder()
     for stage, mix in zip(recipe.stages, mixes, strict=True):
         run.finetune(stage, mix)
-    run.finish(out)
-    for evaluation in run.evaluate(out):
-        show(evaluation)
-    if recipe.own:
-        write_card(out)
+    if process.is_main_process:
+        run.finish(out)
+        for evaluation in run.evaluate(out):
+            show(evaluation)
+        if recipe.own:
+            write_card(out)
+    process.wait_for_everyone()
     return out
 
 
@@ -121,7 +128,9 @@ class Run:
     def read(self, name: str, split: str) -> Sequence[Example]:
         """Examples of a data set, read once."""
         if (name, split) not in self._examples:
-            self._examples[name, split] = read_examples(self.data / "data", name, split)
+            examples = read_examples(self.data / "data", name, split)
+            wanted = self.recipe.languages
+            self._examples[name, split] = [e for e in examples if not wanted or e.language in wanted]
         return self._examples[name, split]
 
     def own(self, part: DataConfig) -> dict[str, list[Example]]:
@@ -210,7 +219,8 @@ class Run:
         if self.recipe.own:
             _tell_long([example for example, _ in mix], encoder, stage.finetuning.max_tokens)
         history = finetune(model, encoder, mix, self.held("dev"), folder, stage.sized(len(mix)))
-        (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+        if this_process().is_main_process:
+            (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
 
     def finish(self, out: Path) -> Path:
         """The checkpoint: the last stage's weights, and what is fitted on held-out labels, into `out`."""
@@ -337,6 +347,7 @@ def teacher_folder(teacher: str) -> Path:
 def token_classifier(source: str | Path, seed: int) -> tuple[PreTrainedModel, Tokenizer]:
     """A stock token-classification model with our outputs on an encoder, markers added to its tokenizer."""
     from transformers import AutoTokenizer
+    from transformers.utils.hub import cached_file
 
     torch.manual_seed(seed)
     config = AutoConfig.from_pretrained(source)
@@ -344,12 +355,9 @@ def token_classifier(source: str | Path, seed: int) -> tuple[PreTrainedModel, To
     config.id2label = dict(enumerate(OUTPUTS))
     config.label2id = {name: i for i, name in enumerate(OUTPUTS)}
     model = AutoModelForTokenClassification.from_pretrained(source, config=config, dtype=torch.float32)
-    path = Path(source) / "tokenizer.json"
-    tokenizer = (
-        Tokenizer.from_file(str(path))
-        if path.is_file()
-        else AutoTokenizer.from_pretrained(source).backend_tokenizer
-    )
+    # As the encoder's authors wrote it, where they did; transformers would put it together anew.
+    path = cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
+    tokenizer = Tokenizer.from_file(path) if path else AutoTokenizer.from_pretrained(source).backend_tokenizer
     if tokenizer.token_to_id(MARKERS[0]) is None:
         tokenizer.add_special_tokens([AddedToken(m, special=True, normalized=False) for m in MARKERS])
         model.resize_token_embeddings(tokenizer.get_vocab_size())

@@ -110,6 +110,8 @@ class Recipe:
         dev: Data set whose dev split chooses the best step, fits the calibration and whose articles
             (split `articles_dev`) fit the pooling. Empty: the dev splits of one's own labels do, which is
             what a recipe with such labels means if it says nothing.
+        languages: Of the texts that are used, for training and dev alike; empty for all.
+        window_tokens: Longest window when labelling, header included.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Recipe:
     teacher: str | None = None
     encoder: str | None = None
     dev: str = "country-news"
+    languages: tuple[str, ...] = ()
     window_tokens: int = 256
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     alignment: AlignmentConfig = field(default_factory=lambda: AlignmentConfig(corpora=()))
@@ -145,15 +148,20 @@ def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe. Raises UsageError for a missing file, bad TOML, or an option that doesn't exist."""
+    """Read a recipe. Raises UsageError for a missing file, bad TOML, or an option that doesn't exist.
+
+    Data sets that several stages share stand in `[[mix.NAME]]` rows; `mix = "NAME"` in a stage takes them,
+    before the stage's own `[[stage.data]]`.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"No recipe {path}. Those that ship are in training/recipes/.") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from error
+    mixes = table.pop("mix", {})
     parts: dict[str, Any] = {
-        "stages": tuple(_stage(row, path) for row in table.pop("stage", [])),
+        "stages": tuple(_stage(row, mixes, path) for row in table.pop("stage", [])),
         "vocabulary": _build(VocabularyConfig, table.pop("vocabulary", {}), f"{path}, [vocabulary]"),
         "alignment": _build(
             AlignmentConfig, {"corpora": (), **table.pop("alignment", {})}, f"{path}, [alignment]"
@@ -189,9 +197,13 @@ def load_recipe(path: Path) -> Recipe:
     return recipe
 
 
-def _stage(table: dict[str, Any], path: Path) -> Stage:
+def _stage(table: dict[str, Any], mixes: Mapping[str, Any], path: Path) -> Stage:
     where = f"{path}, [[stage]] {table.get('name', 'without a name')}"
-    data = tuple(_data(row, path.parent, f"{where}, [[stage.data]]") for row in table.pop("data", []))
+    if (mix := table.pop("mix", None)) is not None and mix not in mixes:
+        raise UsageError(f"{where}: no [[mix.{mix}]]. Mixes of this recipe: {', '.join(mixes) or 'none'}.")
+    shared = [(f"{path}, [[mix.{mix}]]", row) for row in mixes.get(mix, [])]
+    rows = [(f"{where}, [[stage.data]]", row) for row in table.pop("data", [])]
+    data = tuple(_data(row, path.parent, at) for at, row in (*shared, *rows))
     own = ("name", "start", "epochs", "retain")
     parts: dict[str, Any] = {key: table.pop(key) for key in own if key in table}
     if unlabelled := table.pop("unlabelled", None):

@@ -68,9 +68,12 @@ def train(
 
     from polystance.training.ownlabels import own_labels_recipe, with_labels
     from polystance.training.pipeline import run_recipe
+    from polystance.training.processes import this_process
     from polystance.training.recipe import load_recipe
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    main = this_process().is_main_process  # the only one, but for a launcher
+    level = logging.INFO if main else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if recipe is None:
         plan = own_labels_recipe(out.name, model)
@@ -86,7 +89,8 @@ def train(
     run_recipe(
         plan, folder, out, work or Path("runs") / out.name, lambda found: Console().print(found.table())
     )
-    print(out)
+    if main:
+        print(out)
 
 
 @app.command()

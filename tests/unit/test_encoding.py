@@ -7,7 +7,8 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
-from polystance.models.checkpoint import make_encoder
+from polystance.errors import CheckpointError
+from polystance.models.checkpoint import make_encoder, special_tokens
 from polystance.models.encoding import MAX_NAME_TOKENS, EncodedWindow, Sentence, WindowEncoder
 from polystance.models.labels import MARKERS
 from polystance.models.records import Mention
@@ -87,11 +88,14 @@ def test_no_mixture_becomes_a_special_token(encoder: WindowEncoder, text: str) -
     assert all(not specials(encoder, s.ids) for s in encoder.sentences(text, text))
 
 
+_ROBERTA = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
+
+
 def roberta_encoder() -> WindowEncoder:
-    names = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    tokenizer = Tokenizer(WordLevel({n: i for i, n in enumerate([*names, "hello"])}, unk_token="<unk>"))
+    tokenizer = Tokenizer(WordLevel({**_ROBERTA, "hello": 5}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = WhitespaceSplit()
-    tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in (*names, *MARKERS)])
+    special = [AddedToken(t, special=True, normalized=False) for t in (*_ROBERTA, *MARKERS)]
+    tokenizer.add_special_tokens(special)
     return make_encoder(tokenizer, simplify=False)
 
 
@@ -107,7 +111,18 @@ def test_the_names_of_robertas_specials_are_plain_text_too() -> None:
 
 def test_a_tokenizer_without_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="T0"):
-        make_encoder(Tokenizer(WordLevel({"<s>": 0, "</s>": 1, "<unk>": 2}, unk_token="<unk>")))
+        make_encoder(Tokenizer(WordLevel(_ROBERTA, unk_token="<unk>")))
+
+
+def test_a_tokenizer_of_no_known_family_is_refused() -> None:
+    with pytest.raises(CheckpointError, match=r"\[CLS\].*<bos>.*<s>"):
+        make_encoder(Tokenizer(WordLevel({"<start>": 0, "<unk>": 1}, unk_token="<unk>")))
+
+
+def test_gemmas_tokens_win_over_its_html() -> None:
+    names = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<s>", "</s>"]
+    tokenizer = Tokenizer(WordLevel({n: i for i, n in enumerate(names)}, unk_token="<unk>"))
+    assert special_tokens(tokenizer)["cls_token"] == "<bos>"
 
 
 @pytest.mark.parametrize("odd", ["\ud800", "\udfff\ud800", "\x00", "\u202e", "\ufffe", "😀", "\u200b"])

@@ -22,7 +22,7 @@ from polystance.training import finetuning
 from polystance.training.finetuning import FinetuningConfig
 from polystance.training.pipeline import Run, run_recipe, token_classifier
 from polystance.training.recipe import DataConfig, Recipe, Stage, load_recipe
-from tests.unit.tiny import CHINESE, ENGLISH, tiny_config, write_jsonl
+from tests.unit.tiny import ENGLISH, tiny_config, write_news
 
 RECIPE = """
 name = "mine"
@@ -96,30 +96,9 @@ def test_no_recipe(tmp_path: Path) -> None:
         load_recipe(tmp_path / "none.toml")
 
 
-def news(number: int, text: str, stance: dict[str, str], tone: str) -> dict[str, Any]:
-    return {
-        "id": f"n{number}", "lang": "en" if text.isascii() else "zh", "title": "", "text": text,
-        "stance": stance, "tone": tone, "frames": ["political"] if number % 2 else [], "source": "Post",
-    }  # fmt: skip
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data" / "country-news"
-    train = [
-        news(0, ENGLISH[0], {"US": "favor", "JP": "neutral"}, "positive"),
-        news(1, ENGLISH[1], {"CN": "against", "RU": "neutral"}, "negative"),
-        news(2, CHINESE[0], {"US": "favor", "CN": "against"}, "neutral"),
-        news(3, CHINESE[2], {}, "neutral"),
-        news(4, "Italy said nothing was late.", {"IT": "neutral"}, "neutral"),
-        news(5, CHINESE[1], {"RU": "neutral", "JP": "favor"}, "positive"),
-    ]
-    write_jsonl(folder / "train.jsonl", train)
-    dev = [train[5], news(6, "China praised Russia.", {"CN": "favor", "RU": "favor"}, "positive")]
-    write_jsonl(folder / "dev.jsonl", dev)
-    long = news(7, " ".join([*ENGLISH, *CHINESE] * 4), {"US": "favor", "CN": "against"}, "neutral")
-    write_jsonl(folder / "articles_dev.jsonl", [long])
-    return tmp_path
+    return write_news(tmp_path)
 
 
 def tiny_recipe(encoder: str | None = "unused", **options: Any) -> Recipe:

@@ -16,9 +16,10 @@ from polystance.models.encoding import WindowEncoder
 from polystance.models.labels import FRAME_SLICE, FRAMES, MARKERS, STANCE_SLICE, STANCES, TONE_SLICE, TONES
 from polystance.models.mentions import default_finder
 from polystance.training.alignment import length_batches, pad, retrieval_accuracy
-from polystance.training.batches import IGNORE, ExampleDataset, clip, collate, encode_examples
+from polystance.training.batches import IGNORE, ExampleDataset, TrainingOrder, clip, collate, encode_examples
+from polystance.training.dropout import FeatureDropout, use_feature_dropout
 from polystance.training.examples import Example
-from polystance.training.finetuning import FeatureDropout, FinetuningConfig, joint_loss, use_feature_dropout
+from polystance.training.finetuning import FinetuningConfig, joint_loss
 from polystance.training.prediction import predict_windows
 from polystance.training.scores import passage_scores
 from tests.unit.tiny import CHINESE, ENGLISH, TWENTY, tiny_model
@@ -49,8 +50,8 @@ def dataset(
 def test_an_item_holds_the_labels_of_its_markers(encoder: WindowEncoder) -> None:
     data = dataset(encoder)
     seen = set()
-    for _ in range(30):
-        item = data[1]
+    for draw in range(30):
+        item = data[draw, 1]
         ids = item["input_ids"]
         header = [ids[p] for p, _ in item["header"]]
         assert len(set(header)) == 3
@@ -68,8 +69,28 @@ def test_an_item_holds_the_labels_of_its_markers(encoder: WindowEncoder) -> None
     assert {marker for _, header in seen for marker in header} == set(encoder.marker_ids)
 
 
+def test_a_draw_follows_from_its_number_alone(encoder: WindowEncoder) -> None:
+    data, again = dataset(encoder, unmarked=0.5), dataset(encoder, unmarked=0.5)
+    items = [data[draw, 1] for draw in range(20)]
+    assert [again[draw, 1] for draw in reversed(range(20))] == items[::-1]
+
+
+def test_the_order_of_a_training_has_every_text_once_in_an_epoch() -> None:
+    lengths = [*range(40)]
+    order = list(TrainingOrder(lengths, batch_size=4, draws=100, seed=3))
+    assert (
+        [draw for draw, _ in order] == list(range(100)) == list(range(len(TrainingOrder(lengths, 4, 100, 3))))
+    )
+    first, second = ([index for _, index in order[start : start + 40]] for start in (0, 40))
+    assert sorted(first) == sorted(second) == lengths
+    assert first != second
+    assert order == list(TrainingOrder(lengths, 4, 100, 3)) != list(TrainingOrder(lengths, 4, 100, 4))
+    spread = [max(first[i : i + 4]) - min(first[i : i + 4]) for i in range(0, 40, 4)]
+    assert sorted(spread)[5] < 30  # of 39: batches are of like length
+
+
 def test_tone_frames_and_weights_of_items(encoder: WindowEncoder) -> None:
-    items = [dataset(encoder)[i] for i in range(len(EXAMPLES))]
+    items = [dataset(encoder)[0, i] for i in range(len(EXAMPLES))]
     assert [item["tone"] for item in items] == [0, 2, IGNORE, IGNORE, 1]
     assert items[0]["frames"] == [float(f in ("economic", "political")) for f in FRAMES]
     assert [item["frames"] is None for item in items] == [False, True, False, True, True]
@@ -79,7 +100,7 @@ def test_tone_frames_and_weights_of_items(encoder: WindowEncoder) -> None:
 
 
 def test_unmarked_takes_markers_from_mentions_only(encoder: WindowEncoder) -> None:
-    item = dataset(encoder, unmarked=1.0)[0]
+    item = dataset(encoder, unmarked=1.0)[0, 0]
     assert item["mentions"] == []
     assert len(item["header"]) == 2
     assert len([i for i in item["input_ids"] if i in encoder.marker_ids]) == 2
@@ -87,14 +108,14 @@ def test_unmarked_takes_markers_from_mentions_only(encoder: WindowEncoder) -> No
 
 def test_soft_labels_take_the_place_of_certain_ones(encoder: WindowEncoder) -> None:
     soft = replace(EXAMPLES[2], soft={"CN": (0.1, 0.2, 0.7)})
-    item = dataset(encoder, examples=[soft])[0]
+    item = dataset(encoder, examples=[soft])[0, 0]
     assert sorted(label for _, label in item["header"]) == [(0.1, 0.2, 0.7), (1.0, 0.0, 0.0)]
 
 
 def test_a_subset_of_the_targets_is_asked_for(encoder: WindowEncoder) -> None:
     data = ExampleDataset(encoder, EXAMPLES, [1.0] * 5, max_tokens=80, unmarked=0.0, subset=1.0, seed=1)
-    assert {len(data[1]["header"]) for _ in range(30)} == {1, 2}
-    assert len(data[4]["header"]) == 0
+    assert {len(data[draw, 1]["header"]) for draw in range(30)} == {1, 2}
+    assert len(data[0, 4]["header"]) == 0
 
 
 def test_feature_dropout_takes_the_same_features_of_all_tokens() -> None:
@@ -118,8 +139,8 @@ def test_lengths_are_those_of_the_items_or_more(encoder: WindowEncoder) -> None:
     data = dataset(encoder, examples=long)
     assert len(data) == 6
     for index, length in enumerate(data.lengths):
-        assert len(data[index]["input_ids"]) <= length <= 80
-    assert len(data[5]["header"]) == len(MARKERS)
+        assert len(data[0, index]["input_ids"]) <= length <= 80
+    assert len(data[0, 5]["header"]) == len(MARKERS)
     for sentences, one in zip(encode_examples(encoder, long, 40), long, strict=True):
         assert len(encoder.window(sentences, list(one.stances)[:8], one.language).ids) <= 40
 
@@ -133,7 +154,7 @@ def test_clip_takes_tokens_from_the_front(encoder: WindowEncoder) -> None:
 
 def test_collate_shapes_and_alignment(encoder: WindowEncoder) -> None:
     data = dataset(encoder)
-    items = [data[i] for i in range(len(EXAMPLES))]
+    items = [data[0, i] for i in range(len(EXAMPLES))]
     batch = collate(items)
     b, n = len(items), max(len(item["input_ids"]) for item in items)
     shapes = {name: tuple(tensor.shape) for name, tensor in batch.items()}
@@ -155,7 +176,7 @@ def test_collate_shapes_and_alignment(encoder: WindowEncoder) -> None:
 
 
 def test_collate_without_any_stance(encoder: WindowEncoder) -> None:
-    batch = collate([dataset(encoder)[4]])
+    batch = collate([dataset(encoder)[0, 4]])
     assert (tuple(batch["header"].shape), tuple(batch["mentions"].shape)) == ((0, 2), (0, 3))
     loss = joint_loss(torch.zeros(1, batch["input_ids"].shape[1], 20), batch, FinetuningConfig())
     assert loss.item() == pytest.approx(0.5 * math.log(3), abs=1e-6)
@@ -163,7 +184,7 @@ def test_collate_without_any_stance(encoder: WindowEncoder) -> None:
 
 def test_the_loss_is_the_sum_of_its_parts(encoder: WindowEncoder) -> None:
     data = dataset(encoder)
-    batch = collate([data[0], data[3]])
+    batch = collate([data[0, 0], data[0, 3]])
     logits = torch.randn(*batch["input_ids"].shape, 20, generator=torch.Generator().manual_seed(2))
     plain = FinetuningConfig(class_weights=dict.fromkeys(STANCES, 1.0), label_smoothing=0.0)
     rows, positions = batch["header"].unbind(1)
@@ -187,7 +208,7 @@ def test_the_loss_is_the_sum_of_its_parts(encoder: WindowEncoder) -> None:
 
 def test_missing_labels_cost_nothing(encoder: WindowEncoder) -> None:
     data = dataset(encoder)
-    batch = collate([data[3], data[1]])  # neither has frames; the first has no tone
+    batch = collate([data[0, 3], data[0, 1]])  # neither has frames; the first has no tone
     logits = torch.randn(*batch["input_ids"].shape, 20).requires_grad_()
     joint_loss(logits, batch, FinetuningConfig()).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
@@ -208,7 +229,7 @@ def test_the_loss_falls_and_the_model_learns(tiny: Checkpoint) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     losses = []
     for _ in range(20):
-        batch = collate([data[i] for i in range(len(data))])
+        batch = collate([data[0, i] for i in range(len(data))])
         logits = model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits
         loss = joint_loss(logits, batch, config)
         optimizer.zero_grad()

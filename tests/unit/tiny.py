@@ -78,3 +78,33 @@ def write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+def news(number: int, text: str, stance: dict[str, str], tone: str) -> dict[str, Any]:
+    return {
+        "id": f"n{number}", "lang": "en" if text.isascii() else "zh", "title": "", "text": text,
+        "stance": stance, "tone": tone, "frames": ["political"] if number % 2 else [], "source": "Post",
+    }  # fmt: skip
+
+
+def write_news(data: Path) -> Path:
+    """A data folder with a few invented passages as country-news."""
+    folder = data / "data" / "country-news"
+    train = [
+        news(0, ENGLISH[0], {"US": "favor", "JP": "neutral"}, "positive"),
+        news(1, ENGLISH[1], {"CN": "against", "RU": "neutral"}, "negative"),
+        news(2, CHINESE[0], {"US": "favor", "CN": "against"}, "neutral"),
+        news(3, CHINESE[2], {}, "neutral"),
+        news(4, "Italy said nothing was late.", {"IT": "neutral"}, "neutral"),
+        news(5, CHINESE[1], {"RU": "neutral", "JP": "favor"}, "positive"),
+    ]
+    write_jsonl(folder / "train.jsonl", train)
+    dev = [train[5], news(6, "China praised Russia.", {"CN": "favor", "RU": "favor"}, "positive")]
+    write_jsonl(folder / "dev.jsonl", dev)
+    stances = {"US": "favor", "CN": "against"}
+    articles = [
+        news(number, " ".join(sentences * 4), stances, "neutral")
+        for number, sentences in ((7, ENGLISH + CHINESE), (8, ENGLISH))
+    ]
+    write_jsonl(folder / "articles_dev.jsonl", articles)
+    return data
