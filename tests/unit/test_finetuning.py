@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import BertForTokenClassification
+from transformers import BertForTokenClassification, BertModel
 
 from polystance.errors import UsageError
 from polystance.models.checkpoint import Checkpoint
@@ -17,7 +20,9 @@ from polystance.models.encoding import WindowEncoder
 from polystance.training import finetuning
 from polystance.training.examples import Example, read_examples
 from polystance.training.finetuning import FinetuningConfig, finetune, joint_loss, out_of_patience
-from tests.unit.tiny import tiny_model, write_news
+from polystance.training.pipeline import Run
+from polystance.training.recipe import load_recipe
+from tests.unit.tiny import tiny_config, tiny_model, write_news
 
 CONFIG = FinetuningConfig(
     steps=7, batch_size=4, accumulation=2, evaluate_every=3, learning_rate=1e-3, max_tokens=80,
@@ -184,3 +189,58 @@ def test_weights_of_classes_and_of_data_sets(
 def test_every_option_is_in_the_documentation(root: Path) -> None:
     page = (root / "docs" / "recipes.md").read_text(encoding="utf-8")
     assert [f.name for f in fields(FinetuningConfig) if f"`{f.name}`" not in page] == []
+
+
+RECIPE = """
+name = "pair"
+encoder = "{encoder}"
+window_tokens = 512
+[[stage]]
+name = "news"
+steps = 3
+batch_size = 4
+accumulation = {accumulation}
+evaluate_every = 3
+learning_rate = 1e-3
+max_tokens = 80
+[[stage.data]]
+name = "country-news"
+"""
+
+
+def test_two_processes_compute_what_one_does_in_two_parts(tiny: Checkpoint, tmp_path: Path) -> None:
+    """Through torchrun; each process takes its half of every step, and one of them writes."""
+    encoder, data, work = tmp_path / "encoder", write_news(tmp_path), tmp_path / "work"
+    tokenizer = tiny.encoder.tokenizer
+    torch.manual_seed(1)
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}  # what is dropped would differ
+    BertModel(tiny_config(tokenizer.get_vocab_size(), **still)).save_pretrained(encoder)
+    tokenizer.save(str(encoder / "tokenizer.json"))
+    recipes = {}
+    for accumulation in (1, 2):
+        recipes[accumulation] = tmp_path / f"{accumulation}.toml"
+        text = RECIPE.format(encoder=encoder, accumulation=accumulation)
+        recipes[accumulation].write_text(text, encoding="utf-8")
+
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
+        *("-m", "polystance", "train", str(recipes[1])),
+        *("--data", str(data), "--out", str(tmp_path / "out"), "--work", str(work)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-4_000:]
+    assert done.stdout == f"{tmp_path / 'out'}\n"
+    assert done.stderr.count(" tokens each") == 1  # told once
+
+    recipe = load_recipe(recipes[2])
+    run = Run(recipe, data, tmp_path / "alone")
+    run.finetune(recipe.stages[0], run.mix(recipe.stages[0]))
+    pair, alone = (
+        json.loads((folder / "news" / "history.json").read_text(encoding="utf-8"))
+        for folder in (work, tmp_path / "alone")
+    )
+    assert pair[0]["loss"] == pytest.approx(alone[0]["loss"], rel=1e-4)
+    assert pair[0]["grad_norm"] == pytest.approx(alone[0]["grad_norm"], rel=1e-3)
+    ours, theirs = best(work / "news"), best(tmp_path / "alone" / "news")
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value, atol=1e-4, rtol=0, msg=name)
