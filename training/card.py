@@ -25,7 +25,7 @@ from safetensors import safe_open
 
 import polystance
 from polystance.errors import UsageError
-from polystance.models.checkpoint import load_checkpoint
+from polystance.models.checkpoint import DEFAULT, load_checkpoint, resolve
 from polystance.models.labels import FRAMES, STANCES, TONES
 from polystance.training.results import FOLDER
 
@@ -115,8 +115,7 @@ class Facts:
             )
         recipe = self.results.get("training", {}).get("recipe", {})
         languages = sorted({lang for row in self.data for lang in row["languages"]})
-        start = recipe.get("encoder") or recipe.get("teacher")
-        return Description(**{"base_model": start, "languages": languages, **given})
+        return Description(**{"base_model": _base(recipe), "languages": languages, **given})
 
     @property
     def data(self) -> list[dict[str, Any]]:
@@ -221,6 +220,15 @@ class Facts:
             "parameters": sum(sizes),
             "megabytes": weights.stat().st_size / 1e6,
         }
+
+
+def _base(recipe: Mapping[str, Any]) -> str | None:
+    """Hub id of what a recipe starts from; None if that is not on the hub."""
+    start = recipe.get("encoder")
+    if start == DEFAULT:  # which ships here instead: what that was trained from
+        shipped = resolve() / FOLDER / "description.json"
+        return str(json.loads(shipped.read_text(encoding="utf-8"))["base_model"])
+    return start if start and "/" in start else None
 
 
 def _read_results(folder: Path) -> Iterator[tuple[str, Any]]:

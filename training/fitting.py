@@ -56,7 +56,7 @@ def fit_settings(
         pooling, tone_pooling = start.pooling, start.tone_pooling
     else:
         pooling, tone_pooling = fit_pooling(loaded, [articles, read_seeds()])
-    log.info("calibration %s, frames from %s, pooling %s", calibration.to_dict(), thresholds, pooling)
+    log.info("calibration %s, pooling %s", calibration.to_dict(), pooling)
     return replace(
         loaded.settings,
         calibration=calibration,

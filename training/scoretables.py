@@ -21,8 +21,8 @@ _MOST: Final = 30  # groups in a table
 def stance_table(title: str, results: Mapping[str, Evaluation]) -> Table:
     """A row per predictor, figures times 100: macro-F1 by slice, F1 by stance, calibration error (ECE) and
     prevalence error (PE)."""
-    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("", no_wrap=True)
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("", min_width=15)  # wraps, so that the figures fit into 80 columns
     slices = list(dict.fromkeys(part for result in results.values() for part in result.macro_f1))
     for name in (*slices, *STANCES, "ECE", "PE"):
         table.add_column(name, justify="right", no_wrap=True)
