@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -288,8 +288,6 @@ def finetune(
     log.info("%d texts, %.0f tokens each", len(dataset), np.mean(dataset.lengths))
     if config.feature_dropout:
         use_feature_dropout(model)
-    if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[no-untyped-call]
     trainer = StanceTrainer(
         config, encoder, dev, model=model, args=arguments, train_dataset=dataset, eval_dataset=list(dev)
     )
@@ -346,7 +344,17 @@ def _arguments(config: FinetuningConfig, out: Path) -> TrainingArguments:
         dataloader_num_workers=2 if device == "cuda" else 0,
         logging_nan_inf_filter=False,  # it makes the GPU wait at each step
         disable_tqdm=True,
+        **_checkpointing(config),
     )
+
+
+def _checkpointing(config: FinetuningConfig) -> dict[str, Any]:
+    """Arguments that turn gradient checkpointing on; transformers renames them in its fifth version."""
+    if not config.gradient_checkpointing:
+        return {}
+    known = {f.name for f in fields(TrainingArguments)}
+    name = "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"
+    return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 def _last_checkpoint(out: Path, config: FinetuningConfig) -> Path | None:

@@ -48,6 +48,19 @@ def test_the_worked_example_runs(
     assert "partly corrected" in html or 'class="badge done">corrected' in html
 
 
+def test_the_quick_start_runs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (root / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(block, "quickstart.md", "exec"), {})
+    assert "tone:" in capsys.readouterr().out
+
+
+def test_every_block_of_python_is_run() -> None:
+    """A page that gets its first block gets its test here."""
+    with_blocks = {page.name for page in PAGES if "```python" in page.read_text(encoding="utf-8")}
+    assert with_blocks == {"comparing.md", "evaluation.md", "quickstart.md"}
+
+
 def test_the_page_on_evaluation_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,8 @@ from huggingface_hub import close_session, constants
 from safetensors.torch import load_file, save_file
 
 from polystance.errors import CheckpointError, PublishError
-from polystance.models.checkpoint import load_checkpoint
+from polystance.inference.classifier import StanceClassifier
+from polystance.models.checkpoint import load_checkpoint, resolve
 from polystance.training.card import write_card
 from polystance.training.publishing import publication_files, publish
 from tests.unit.hub import ModelHub
@@ -140,6 +141,8 @@ def test_pushed_and_loaded_back(checkpoint: Path, hub: ModelHub, address: str, t
 def client(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The hub's client in this process turned to the server."""
     monkeypatch.setattr(constants, "ENDPOINT", address)
+    files = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", "hf_local")
     yield address
@@ -175,6 +178,29 @@ def test_refusals_of_the_hub_say_what_to_do(
     monkeypatch.setattr("polystance.training.publishing.get_token", lambda: None)
     with pytest.raises(PublishError, match="hf auth login"):
         publish(checkpoint, REPO)
+    assert not hub.requests
+
+
+def test_options_of_loading_reach_the_hub(
+    checkpoint: Path, hub: ModelHub, client: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = publish(checkpoint, REPO)
+    hub.commit(REPO, "main", {**hub.commits[REPO][first.commit], "README.md": b"newer"})
+    monkeypatch.delenv("HF_TOKEN")
+    hub.secret = "hf_reader"
+    cache = tmp_path / "cache"
+    with pytest.raises(CheckpointError, match="Can't get checkpoint"):
+        resolve(REPO, cache_dir=cache, token=False)
+    newest = resolve(REPO, cache_dir=cache, token="hf_reader")
+    assert newest.is_relative_to(cache)
+    assert (newest / "README.md").read_bytes() == b"newer"
+    pinned = resolve(f"{REPO}@{first.commit}", cache_dir=cache, token="hf_reader")
+    assert pinned.name == first.commit
+    hub.requests.clear()
+    there = StanceClassifier.from_pretrained(
+        REPO, "cpu", revision=first.commit, cache_dir=cache, local_files_only=True
+    )
+    assert there.checkpoint.path == pinned
     assert not hub.requests
 
 

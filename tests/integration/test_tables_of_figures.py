@@ -22,4 +22,6 @@ def test_results_are_of_the_checkpoint_that_ships() -> None:
     digest = load_checkpoint().digest()
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in RESULTS[0].glob("*.json")}
     assert {"country-news", "newsmtsc", "c-stance", "articles", "robustness"} <= set(found)
+    for name in ("description", "speed"):  # written by hand; of any weights
+        del found[name]
     assert {name: result["checkpoint"] for name, result in found.items()} == dict.fromkeys(found, digest)

@@ -124,6 +124,7 @@ class ModelHub:
         requests: Method and path of all that was asked.
         broken: How many of the next uploads of a large file break off.
         reader: Whether the token may not write.
+        secret: Token without which there is nothing to be read; None for public repositories.
     """
 
     def __init__(self) -> None:
@@ -134,6 +135,7 @@ class ModelHub:
         self.private: dict[str, bool] = {}
         self.broken = 0
         self.reader = False
+        self.secret: str | None = None
 
     def files(self, repo: str, revision: str) -> tuple[str, dict[str, bytes]] | None:
         commit = self.branches.get((repo, revision), revision)
@@ -169,7 +171,7 @@ class ModelHub:
                     r"/api/models/([^/]+/[^/]+)(?:/(?:revision|tree)/([^/]+)(/.*)?)?", path
                 ):
                     repo, revision = match[1], match[2] or "main"
-                    if repo not in hub.commits:
+                    if repo not in hub.commits or not self.allowed():
                         self.missing("Repo")
                     elif (found := hub.files(repo, revision)) is None:
                         self.missing("Revision")
@@ -194,6 +196,9 @@ class ModelHub:
                         self.file(data, blob(data), found[0])
                 else:
                     self.missing("Repo")
+
+            def allowed(self) -> bool:
+                return hub.secret is None or self.headers["Authorization"] == f"Bearer {hub.secret}"
 
             def do_POST(self) -> None:
                 path, sent = unquote(self.path.partition("?")[0]), self.body()
