@@ -32,7 +32,14 @@ DEFAULT: Final = "country-news"
 Row = dict[str, Any]
 
 
-def load_examples(source: str | Path, name: str | None = None, split: str = "test") -> list[Example]:
+def load_examples(
+    source: str | Path,
+    name: str | None = None,
+    split: str = "test",
+    *,
+    columns: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> list[Example]:
     """Labelled examples, from wherever they are.
 
     Args:
@@ -41,6 +48,7 @@ def load_examples(source: str | Path, name: str | None = None, split: str = "tes
             them; or a folder of data sets.
         name: In such a folder, the data set; "country-news" if None.
         split: In such a folder, or a table of one's own that says which rows are of it, the split.
+        columns, labels: Of a table of one's own, as of `UserData`.
 
     Raises:
         DataError: There is no such source, or a row has not the form that it should have.
@@ -60,7 +68,7 @@ def load_examples(source: str | Path, name: str | None = None, split: str = "tes
         if (examples := _published(path)) is not None:
             return examples
     # Where a file has splits, those that were trained on are not for scoring.
-    own = read_userdata(UserData(str(source)))
+    own = read_userdata(UserData(str(source), columns or {}, labels or {}))
     return own.get(split) or [e for part in own.values() for e in part]
 
 
@@ -81,13 +89,13 @@ class LabelledSplit:
 
 
 def load_split(
-    source: str | Path, name: str | None = None, split: str = "test", *, controls: bool = True
+    source: str | Path, name: str | None = None, split: str = "test", *, controls: bool = True, **table: Any
 ) -> LabelledSplit:
     """As `load_examples`, with the train and dev splits beside it where the source is a folder of data sets.
 
     `controls`: whether the train and dev splits must be there, since controls are to be fitted on them.
     """
-    examples, path = load_examples(source, name, split), Path(source)
+    examples, path = load_examples(source, name, split, **table), Path(source)
     if str(source) == SEEDS or not path.is_dir():
         return LabelledSplit("sample corpus" if str(source) == SEEDS else path.name, "all rows", examples)
     name = name or DEFAULT

@@ -12,6 +12,15 @@ from polystance.cli.app import app
 from polystance.cli.options import Device, Model, parsed_columns, parsed_labels, say
 from polystance.errors import UsageError
 
+LabelColumn = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="FIELD=NAME, where a column of your labels is not guessed: text=body."),
+]
+LabelWord = Annotated[
+    list[str] | None,
+    typer.Option("--label", help="WORD=LABEL, where your labels have other names: hostile=against."),
+]
+
 
 @app.command()
 def train(
@@ -41,14 +50,8 @@ def train(
             "the bundled one if left out.",
         ),
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option("--column", help="FIELD=NAME, where a column of your labels is not guessed: text=body."),
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option("--label", help="WORD=LABEL, where your labels have other names: hostile=against."),
-    ] = None,
+    column: LabelColumn = None,
+    label: LabelWord = None,
     work: Annotated[
         Path | None,
         typer.Option(
@@ -105,10 +108,12 @@ def evaluate(
     data: Annotated[
         str,
         typer.Option(
-            help="seeds, the sample corpus; a labelled .jsonl or .csv (docs/evaluation.md has the forms); or "
-            "a folder of data sets."
+            help="seeds, the sample corpus; labels of your own, as of train; a file of a known set "
+            "(docs/evaluation.md); or a folder of data sets."
         ),
     ] = "seeds",
+    column: LabelColumn = None,
+    label: LabelWord = None,
     name: Annotated[str | None, typer.Option(help="In a folder: data set [default: country-news].")] = None,
     split: Annotated[str, typer.Option(help="In a folder: split to report on.")] = "test",
     controls: Annotated[
@@ -136,7 +141,8 @@ def evaluate(
     from polystance.training.results import write
     from polystance.training.significance import compare_predictors
 
-    found = load_split(data, name, split, controls=controls)
+    table = {"columns": parsed_columns(column), "labels": parsed_labels(label)}
+    found = load_split(data, name, split, controls=controls, **table)
     if data == SEEDS:
         say(
             "The sample corpus is invented, and how windows are pooled was fitted on it: it shows that "

@@ -93,6 +93,14 @@ def test_rows_of_ones_own(tmp_path: Path) -> None:
     assert (second.document, second.tone, second.frames) == (second.id, None, None)
 
 
+def test_other_names_of_columns_and_labels(tmp_path: Path) -> None:
+    path = tmp_path / "coded.csv"
+    path.write_text("wording,whom,view\nJapan left.,Japan,hostile\n", encoding="utf-8")
+    columns = {"text": "wording", "target": "whom", "stance": "view"}
+    (example,) = load_examples(path, columns=columns, labels={"hostile": "against"})
+    assert example.stances == {"JP": "against"}
+
+
 def test_only_what_a_table_tests_on_is_scored(tmp_path: Path) -> None:
     other = {**OWN, "text": "Tokyo signed the rare earth deal.", "split": "train"}
     path = write_jsonl(tmp_path / "mine.jsonl", [{**OWN, "split": "test"}, other])
