@@ -308,9 +308,17 @@ def precisions(result: dict[str, Any]) -> str:
     return table(header, rows)
 
 
+def calibrations(result: dict[str, Any]) -> str:
+    """`benchmarks.calibration`: ways of calibrating, by cross-validation."""
+    names = ("error", "error_zh", "error_en", "macro_f1")
+    rows = [[way, *(f"{100 * figures[name]:.1f}" for name in names)] for way, figures in result.items()]
+    return table(["", "calibration error", "zh", "en", "stance macro-F1"], rows)
+
+
 _MAKERS: Final = (
     stance, document, certainty, kept, articles, robustness, probes, encoders, mixes, stages, masking,
-    throughput, cpu_throughput, precisions, peers, startup, coverage, speed, memory, retrieval, linking,
+    throughput, cpu_throughput, calibrations, precisions, peers, startup, coverage, speed, memory, retrieval,
+    linking,
 )  # fmt: skip
 MAKERS: Final = {maker.__name__: maker for maker in _MAKERS}
 
