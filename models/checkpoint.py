@@ -164,7 +164,7 @@ def resolve(
         local_files_only: Take what the cache has and ask nobody, as HF_HUB_OFFLINE does.
 
     Raises:
-        CheckpointError: It is none of these, or the hub can't be reached.
+        CheckpointError: It is none of these, has two revisions, or the hub can't be reached.
     """
     if model is None or str(model) == DEFAULT:
         model = _BUNDLED / DEFAULT
@@ -174,6 +174,8 @@ def resolve(
     name = str(model)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/"):
         name, _, pinned = name.partition("@")
+        if pinned and revision and pinned != revision:
+            raise CheckpointError(f"{model} has one revision, and {revision!r} is another. Give one of them.")
         revision = revision or pinned or None
         return _download(
             name, revision=revision, cache_dir=cache_dir, token=token, local_files_only=local_files_only

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 INPUTS: Final = ("input_ids", "attention_mask")
 OPSET: Final = 17
-_RECIPE: Final = 1  # to be raised when the file made of a checkpoint changes
+SIGNATURE: Final = "polystance_checkpoint"
+_RECIPE: Final = 2  # to be raised when the file made of a checkpoint changes
 
 
 class OnnxModel:
@@ -135,7 +136,34 @@ def write_onnx(checkpoint: Checkpoint, out: Path) -> None:
             weight_type=QuantType.QInt8,
             extra_options={"DefaultTensorType": 1},  # float: fused operators have types that onnx can't infer
         )
+        _sign(small, checkpoint.digest())
         os.replace(small, out)
+
+
+def _sign(path: Path, digest: str) -> None:
+    """Write into a file which checkpoint it was made from."""
+    import onnx
+
+    model = onnx.load(path)
+    model.metadata_props.add(key=SIGNATURE, value=digest)
+    onnx.save(model, path)
+
+
+def signature(path: Path) -> str | None:
+    """Digest of the checkpoint that a file was made from; None for files of other makers.
+
+    Raises:
+        UsageError: The packages of the extra `onnx` are not installed.
+    """
+    _require()
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return None
+    return next((p.value for p in model.metadata_props if p.key == SIGNATURE), None)
 
 
 def _export(model: Any, out: Path) -> None:

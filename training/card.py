@@ -35,7 +35,6 @@ EVAL_RESULTS: Final = ".eval_results"
 _PIPELINE: Final = "token-classification"
 _TAGS: Final = ("polystance", "stance-detection", "sentiment-analysis", "framing", "news")
 _ORDER: Final = ("country-news",)  # first among the evaluations; the rest by name
-_NOT_EVALUATIONS: Final = ("training", "articles", "robustness", "speed", "emissions", "description")
 _FEWEST: Final = 5  # labels in a bin of the reliability diagram
 
 
@@ -73,11 +72,13 @@ def write_card(folder: Path) -> Path:
 
     Raises:
         CheckpointError: The folder holds no checkpoint.
-        UsageError: It has no results of an evaluation, or a file of them is damaged.
+        UsageError: It has no results of an evaluation, or a file of them is damaged or another checkpoint's.
     """
     facts = Facts(folder)
     path = folder / CARD
     path.write_text(facts.card(), encoding="utf-8")
+    for before in (folder / EVAL_RESULTS).glob("*.yaml"):
+        before.unlink()
     for name, text in facts.eval_results().items():
         (folder / EVAL_RESULTS).mkdir(exist_ok=True)
         (folder / EVAL_RESULTS / f"{name}.yaml").write_text(text, encoding="utf-8")
@@ -96,8 +97,15 @@ class Facts:
         self.checkpoint = load_checkpoint(folder)
         self.folder = self.checkpoint.path
         self.results = dict(_read_results(self.folder / FOLDER))
-        names = sorted(set(self.results) - set(_NOT_EVALUATIONS), key=lambda n: (n not in _ORDER, n))
-        self.evaluations = [self.results[name] for name in names]
+        digest = self.checkpoint.digest()
+        measured = {n: r["checkpoint"] for n, r in self.results.items() if "checkpoint" in r}
+        if others := sorted(name for name, of in measured.items() if of != digest):
+            raise UsageError(
+                f"{self.folder / FOLDER}: {', '.join(others)} of another checkpoint than the one that is "
+                "there. Evaluate again, or delete these files."
+            )
+        scored = [name for name, result in self.results.items() if "dataset" in result and "stance" in result]
+        self.evaluations = [self.results[n] for n in sorted(scored, key=lambda n: (n not in _ORDER, n))]
         if not self.evaluations:
             raise UsageError(
                 f"{self.folder / FOLDER} has no scores, and a card without any is none. Run "

@@ -5,15 +5,24 @@ Weights go as safetensors alone, with the card (`training.card`) and the results
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
+import torch
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    constants,
+    get_token,
+    hf_hub_download,
+)
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
@@ -25,6 +34,7 @@ from safetensors import safe_open
 
 from polystance.errors import PublishError
 from polystance.models.checkpoint import PICKLES, SETTINGS_FILE, load_checkpoint
+from polystance.models.onnx import signature
 from polystance.training.card import CARD, EVAL_RESULTS
 from polystance.training.results import FOLDER
 
@@ -57,8 +67,9 @@ def publication_files(folder: Path) -> dict[str, Path]:
 
     Raises:
         CheckpointError: The folder holds no checkpoint that loads.
-        PublishError: There is no card or another checkpoint's, pickled weights lie in the folder, or weights
-            are not finite.
+        PublishError: There is no card, card or ONNX file are another checkpoint's, pickled weights lie in
+            the folder, or weights are not finite.
+        UsageError: There is an ONNX file, and the packages of the extra `onnx` to read it are not installed.
     """
     checkpoint = load_checkpoint(folder)
     if pickles := sorted(path.name for pattern in PICKLES for path in folder.glob(pattern)):
@@ -79,6 +90,12 @@ def publication_files(folder: Path) -> dict[str, Path]:
             f"{folder / CARD} is the card of another checkpoint ({named[1][:12]}...). Evaluate this one, and "
             f"write its card with: polystance card {folder}"
         )
+    for path in folder.glob("*.onnx"):
+        if signature(path) != checkpoint.digest():
+            raise PublishError(
+                f"{path} was not made from this checkpoint. Make it anew with: polystance export --model "
+                f"{folder} -o {path}"
+            )
     found = [path for pattern in _WANTED for path in sorted(folder.glob(pattern)) if path.is_file()]
     return {path.relative_to(folder).as_posix(): path for path in found}
 
@@ -92,6 +109,8 @@ def publish(
     token: str | None = None,
 ) -> Publication:
     """Upload a checkpoint; files that are there already, unchanged, are not sent again.
+
+    Of an earlier version of it nothing stays in the branch: an old ONNX file would have other weights.
 
     Args:
         repo: "user/name"; made if there is none.
@@ -111,30 +130,44 @@ def publish(
         )
     api = HfApi(token=token)
     with _troubles(repo):
-        _check_repository(api, repo, revision)
+        name = load_checkpoint(folder).settings.name
+        there = _check_repository(api, repo, revision, name, token)
+        gone = [n for n in there if any(fnmatch(n, pattern) for pattern in _WANTED) and n not in files]
         url = api.create_repo(repo, private=private, exist_ok=True)
         if revision:
             api.create_branch(repo, branch=revision, exist_ok=True)
         made = api.create_commit(
             repo,
-            [CommitOperationAdd(name, path) for name, path in files.items()],
-            commit_message=f"{load_checkpoint(folder).settings.name}, by polystance",
+            [
+                *(CommitOperationAdd(in_repo, path) for in_repo, path in files.items()),
+                *map(CommitOperationDelete, gone),
+            ],
+            commit_message=f"{name}, by polystance",
             revision=revision,
         )
     return Publication(str(url), str(made.oid))
 
 
-def _check_repository(api: HfApi, repo: str, revision: str | None) -> None:
-    """Raises PublishError if the repository holds something that is no polystance checkpoint."""
+def _check_repository(api: HfApi, repo: str, revision: str | None, name: str, token: str | None) -> set[str]:
+    """Files of the branch. Raises PublishError if they are no earlier version of the checkpoint `name`."""
     try:
-        there = set(api.list_repo_files(repo, revision=revision)) - _MADE_BY_HUB
+        files = set(api.list_repo_files(repo, revision=revision))
     except (RepositoryNotFoundError, RevisionNotFoundError):
-        return
-    if there and SETTINGS_FILE not in there:
+        return set()
+    if SETTINGS_FILE in files:
+        settings = Path(hf_hub_download(repo, SETTINGS_FILE, revision=revision, token=token))
+        there = json.loads(settings.read_text(encoding="utf-8")).get("name")
+        if there != name:
+            raise PublishError(
+                f"{repo} holds the checkpoint {there!r}, and this one is {name!r}. Give another --repo-id; "
+                f"if this is to take its place, write that name into {SETTINGS_FILE} and make the card anew."
+            )
+    elif other := sorted(files - _MADE_BY_HUB):
         raise PublishError(
-            f"{repo} exists and holds something else ({', '.join(sorted(there)[:3])}, ...). Give another "
+            f"{repo} exists and holds something else ({', '.join(other[:3])}, ...). Give another "
             "--repo-id, or empty that repository first."
         )
+    return files
 
 
 @contextmanager
@@ -166,9 +199,9 @@ def _troubles(repo: str) -> Iterator[None]:
 
 def _not_finite(weights: Path) -> str | None:
     """Name of the first tensor with an infinite value or none at all."""
-    with safe_open(weights, framework="numpy") as tensors:
+    with safe_open(weights, framework="pt") as tensors:  # numpy has no bfloat16
         for name in tensors.keys():  # noqa: SIM118 - no mapping
-            if not np.isfinite(tensors.get_tensor(name)).all():
+            if not torch.isfinite(tensors.get_tensor(name)).all():
                 return str(name)
     return None
 

@@ -14,15 +14,18 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_hub import close_session, constants
+from onnx import save as save_onnx
+from onnx.helper import make_graph, make_model
 from safetensors.torch import load_file, save_file
 
 from polystance.errors import CheckpointError, PublishError
 from polystance.inference.classifier import StanceClassifier
 from polystance.models.checkpoint import load_checkpoint, resolve
+from polystance.models.onnx import write_onnx
 from polystance.training.card import write_card
 from polystance.training.publishing import publication_files, publish
 from tests.unit.hub import ModelHub
-from tests.unit.test_card import EVALUATION
+from tests.unit.test_card import EVALUATION, sign
 from tests.unit.tiny import write_tiny
 
 REPO = "me/harbour-model"
@@ -52,6 +55,7 @@ def checkpoint(tmp_path: Path) -> Path:
     write_tiny(folder)
     (folder / "results").mkdir()
     (folder / "results" / "harbour-news.json").write_text(json.dumps(EVALUATION), encoding="utf-8")
+    sign(folder)
     write_card(folder)
     (folder / "notes.txt").write_text("not for everyone", encoding="utf-8")
     return folder
@@ -110,6 +114,8 @@ def test_pushed_and_loaded_back(checkpoint: Path, hub: ModelHub, address: str, t
     (checkpoint / "polystance.json").write_text(
         json.dumps({**settings, "window_tokens": 64}), encoding="utf-8"
     )
+    sign(checkpoint)
+    (checkpoint / "results" / "harbour-news.json").rename(checkpoint / "results" / "news.json")
     write_card(checkpoint)
     sent = len(hub.requests)
     again = push(address, tmp_path / "home", checkpoint)
@@ -117,6 +123,8 @@ def test_pushed_and_loaded_back(checkpoint: Path, hub: ModelHub, address: str, t
     assert not [request for request in hub.requests[sent:] if request.startswith("PUT")]
     newest = again.stdout.split()[1]
     assert newest != commit
+    assert "results/news.json" in hub.commits[REPO][newest]
+    assert "results/harbour-news.json" not in hub.commits[REPO][newest]  # of the first version
 
     pinned = python(address, tmp_path / "clean", "-c", LOAD, REPO, commit)
     assert pinned.returncode == 0, pinned.stderr
@@ -153,7 +161,12 @@ def test_a_broken_upload_goes_on(checkpoint: Path, hub: ModelHub, client: str) -
     hub.broken = 1
     with pytest.raises(PublishError, match=r"model\.safetensors.*The same command goes on"):
         publish(checkpoint, REPO, revision="trial")
+    hub.failing = 1
+    with pytest.raises(PublishError, match="The same command goes on"):
+        publish(checkpoint, REPO, revision="trial")
+    hub.requests.clear()
     made = publish(checkpoint, REPO, revision="trial")
+    assert not [request for request in hub.requests if request.startswith("PUT")]  # it had got through
     assert hub.branches[REPO, "trial"] == made.commit != hub.branches[REPO, "main"]
 
 
@@ -163,6 +176,9 @@ def test_refusals_of_the_hub_say_what_to_do(
     hub.create(REPO)
     hub.commit(REPO, "main", {"app.py": b"", "data.csv": b""})
     with pytest.raises(PublishError, match=r"holds something else \(app\.py, data\.csv"):
+        publish(checkpoint, REPO)
+    hub.commit(REPO, "main", {"polystance.json": b'{"name": "ferries"}'})
+    with pytest.raises(PublishError, match="holds the checkpoint 'ferries', and this one is 'tiny'"):
         publish(checkpoint, REPO)
     hub.commits.clear()
     hub.reader = True
@@ -210,6 +226,12 @@ def test_what_is_not_fit_is_not_published(checkpoint: Path) -> None:
     with pytest.raises(PublishError, match=r"pytorch_model\.bin: pickled files run code"):
         publication_files(checkpoint)
     (checkpoint / "pytorch_model.bin").unlink()
+    save_onnx(make_model(make_graph([], "empty", [], [])), checkpoint / "model.onnx")
+    with pytest.raises(PublishError, match=r"model\.onnx was not made from this checkpoint"):
+        publication_files(checkpoint)
+    write_onnx(load_checkpoint(checkpoint), checkpoint / "model.onnx")
+    assert "model.onnx" in publication_files(checkpoint)
+    (checkpoint / "model.onnx").unlink()
     settings = checkpoint / "polystance.json"
     settings.write_text(settings.read_text(encoding="utf-8").replace("96", "80"), encoding="utf-8")
     with pytest.raises(PublishError, match="card of another checkpoint"):
@@ -217,6 +239,11 @@ def test_what_is_not_fit_is_not_published(checkpoint: Path) -> None:
     (checkpoint / "README.md").unlink()
     with pytest.raises(PublishError, match="has no card"):
         publication_files(checkpoint)
+    tensors = {n: t.bfloat16() for n, t in load_file(checkpoint / "model.safetensors").items()}
+    save_file(tensors, checkpoint / "model.safetensors", metadata={"format": "pt"})
+    sign(checkpoint)
+    write_card(checkpoint)
+    assert publication_files(checkpoint)
     tensors = load_file(checkpoint / "model.safetensors")
     tensors["classifier.bias"][3] = torch.inf
     save_file(tensors, checkpoint / "model.safetensors", metadata={"format": "pt"})

@@ -123,6 +123,7 @@ class ModelHub:
         objects: Large files that were sent, by SHA-256.
         requests: Method and path of all that was asked.
         broken: How many of the next uploads of a large file break off.
+        failing: How many of the next commits end in an error of the server.
         reader: Whether the token may not write.
         secret: Token without which there is nothing to be read; None for public repositories.
     """
@@ -134,6 +135,7 @@ class ModelHub:
         self.requests: list[str] = []
         self.private: dict[str, bool] = {}
         self.broken = 0
+        self.failing = 0
         self.reader = False
         self.secret: str | None = None
 
@@ -273,6 +275,10 @@ class ModelHub:
                 }
 
             def commit(self, repo: str, branch: str, sent: bytes) -> None:
+                if hub.failing:
+                    hub.failing -= 1
+                    self.json({"error": "out of order"}, 500)
+                    return
                 there = hub.files(repo, branch)
                 assert there is not None
                 files = dict(there[1])
@@ -282,6 +288,8 @@ class ModelHub:
                         files[value["path"]] = b64decode(value["content"])
                     elif row["key"] == "lfsFile":
                         files[value["path"]] = hub.objects[value["oid"]]
+                    elif row["key"] == "deletedFile":
+                        del files[value["path"]]
                 name = hub.commit(repo, branch, files)
                 address = f"http://{self.headers['Host']}/{repo}/commit/{name}"
                 self.json({"success": True, "commitOid": name, "commitUrl": address})

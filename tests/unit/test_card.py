@@ -12,7 +12,7 @@ import yaml
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
 from polystance.errors import CheckpointError, UsageError
-from polystance.models.checkpoint import resolve
+from polystance.models.checkpoint import load_checkpoint, resolve
 from polystance.training.card import CARD, render_card, write_card
 from tests.unit.tiny import write_tiny
 
@@ -122,7 +122,17 @@ def folder(tmp_path: Path) -> Path:
         ("emissions", {"energy_kwh": 0.4, "measured_by": "codecarbon 3.0"}),
     ):
         (results / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    sign(tmp_path)
     return tmp_path
+
+
+def sign(folder: Path) -> None:
+    """Make the scores in a folder those of the checkpoint there."""
+    digest = load_checkpoint(folder).digest()
+    for path in (folder / "results").glob("*.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if "checkpoint" in content:
+            path.write_text(json.dumps({**content, "checkpoint": digest}), encoding="utf-8")
 
 
 def test_golden(folder: Path) -> None:
@@ -193,6 +203,19 @@ def test_no_card_without_scores_or_checkpoint(folder: Path) -> None:
         write_card(folder)
     with pytest.raises(CheckpointError, match=r"config\.json"):
         write_card(folder / "results")
+
+
+def test_scores_of_another_checkpoint_are_refused(folder: Path) -> None:
+    write_card(folder)
+    settings = folder / "polystance.json"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("96", "80"), encoding="utf-8")
+    with pytest.raises(UsageError, match="ferry-posts, harbour-news of another checkpoint"):
+        write_card(folder)
+    sign(folder)
+    description = {key: value for key, value in DESCRIPTION.items() if key != "hub_datasets"}
+    (folder / "results" / "description.json").write_text(json.dumps(description), encoding="utf-8")
+    write_card(folder)
+    assert not list((folder / ".eval_results").iterdir())  # what was there is not of this card
 
 
 def test_damaged_or_unknown_results_are_named(folder: Path) -> None:
