@@ -57,7 +57,7 @@ bench: $(READY) ## precision and recall of mentions on the sample corpus
 
 docs: $(READY) ## build the documentation into build/docs; a warning is an error
 	$(BIN)/typer polystance.cli utils docs --name polystance --title Commands --output docs/cli.md
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	$(BIN)/python -m sphinx -a -W --keep-going -q -b html docs build/docs
 
 clean: ## delete what was built, not .venv and not the states of a training in runs/
 	rm -rf build dist *.egg-info polystance.egg-info report .pytest_cache .mypy_cache .ruff_cache
