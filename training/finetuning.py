@@ -207,7 +207,9 @@ class StanceTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         super().log(logs, start_time)
         if self.is_world_process_zero():
-            log.info("step %d: %s", self.state.global_step, {k: round(v, 6) for k, v in logs.items()})
+            # Its epochs are those of the whole training, drawn beforehand: they say nothing here.
+            shown = {k: round(v, 6) for k, v in logs.items() if k != "epoch"}
+            log.info("step %d: %s", self.state.global_step, shown)
 
 
 def out_of_patience(history: Sequence[Mapping[str, float]], patience: int) -> bool:

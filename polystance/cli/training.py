@@ -68,6 +68,7 @@ def train(
     if recipe is None and data is None:
         raise UsageError("Give labels of your own with --data, such as --data labels.csv, or a recipe.")
     from rich.console import Console
+    from transformers.utils.logging import disable_progress_bar
 
     from polystance.training.ownlabels import own_labels_recipe, with_labels
     from polystance.training.pipeline import run_recipe
@@ -78,6 +79,7 @@ def train(
     level = logging.INFO if main else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # of reading and writing local files
     if recipe is None:
         plan = own_labels_recipe(out.name, model)
     elif model is None:
