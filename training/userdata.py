@@ -265,7 +265,7 @@ class _Reader:
         if self.bad:
             more = f"\n  and {len(self.bad) - _SHOWN} more" if len(self.bad) > _SHOWN else ""
             raise DataError(
-                f"{len(self.bad)} rows can't be used:\n  "
+                f"Rows that can't be used: {len(self.bad)}.\n  "
                 + "\n  ".join(self.bad[:_SHOWN])
                 + more
                 + "\nMend these rows, or empty the label of those that are to be left out."

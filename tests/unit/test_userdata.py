@@ -159,7 +159,7 @@ def test_bad_rows_are_all_told_of_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as told:
         read(write_csv(tmp_path / "a.csv", rows))
     message = str(told.value)
-    assert "7 rows" in message
+    assert "used: 7." in message
     assert "and 2 more" in message
     for said in (
         "row 3: the stance 'mixed' is none of favor, neutral, against",
